@@ -1,0 +1,56 @@
+# Everything a newcomer types. `make` alone shows the list.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check unit simulate lint types contracts format lock clean
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 /' | awk '{n=$$2; $$1=$$2=""; printf "  make %-10s%s\n", n, $$0}'
+
+install: $(VENV)/.installed ## The virtual environment, with everything pinned by hash, and Azurite
+
+$(VENV)/.installed: requirements-dev.txt requirements-worker.txt pyproject.toml package-lock.json
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install it, or say PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m sandbox.node
+	@$(BIN)/python -m tests.worker.install
+	@touch $@
+
+run: install ## Everything local, a story, and a live picture; ONCE=1 plays the story, checks it and stops
+	@$(BIN)/python -m sandbox $(if $(ONCE),story,run)
+
+test: lint types contracts unit ## Everything that CI runs
+
+check: test
+
+unit: install ## The tests
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+simulate: install ## A long run of the protocol's simulation: 200,000 histories
+	@$(BIN)/python -m tests.simulation.many 200000
+
+lint: install ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: install ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: install ## import-linter: who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+format: install ## Put the code in order
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+lock: ## Pin the dependencies anew (needs uv)
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements.txt
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## Forget what was installed and what the sandbox kept
+	@rm -rf $(VENV) node_modules .sandbox .build

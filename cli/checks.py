@@ -1,0 +1,146 @@
+"""What `bridge doctor` looks at: both systems, the broker, the storage and the file server. Nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from cli.diagnosis import Check, Title, UnhealthyError
+from cli.letters import first
+from shared.app import ROOT, App
+from shared.domain.change import Lane, RecordKey
+from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent, Fact
+from shared.flows import engagement
+from shared.ports import Recorded
+
+# A row that no environment has: derived from a name, as all our own ids are.
+NOBODY = str(uuid.uuid5(engagement.ACTIVITIES, "nobody"))
+LONG_ENOUGH = 20
+MOST_SECRETS = 2
+
+
+def all_checks() -> tuple[Check, ...]:
+    """What a check needs stands before it."""
+    return (
+        _check("webhook-secrets", "as many as needed, and long", "Set WEBHOOK_SECRETS anew.", webhook_secrets),
+        _check("dynamics", "token and WhoAmI", "Check DYNAMICS_URL and the application user.", dynamics),
+        _check(
+            "dynamics-columns",
+            "every mapped column can be read",
+            "Compare the mapping with the table.",
+            dynamics_columns,
+            needs=("dynamics",),
+        ),
+        _check(
+            "timeline-tables",
+            "the activity tables exist and can be written",
+            "Import Adobe's solution, or give the application user's role create and write on its tables.",
+            timeline_tables,
+            needs=("dynamics",),
+        ),
+        _check("campaign", "token and metadata; one engine call", "Check CAMPAIGN_URL.", campaign),
+        _check("sftp", "the export folder, with the pinned host key", "Check OPTOUT_SFTP_URL.", sftp),
+        *(
+            _check(
+                f"queue-{lane}",
+                "it exists and can be read",
+                "Deploy the queues of shared/queues.json.",
+                partial(queue, lane),
+            )
+            for lane in queues()
+        ),
+        _check("ledger", "the table can be read", "Check Storage or Storage__tableServiceUri.", ledger),
+        _check("watermarks", "the table can be read", "Check Storage or Storage__tableServiceUri.", watermarks),
+    )
+
+
+def queues() -> tuple[Lane, ...]:
+    """Those of the deployment's list."""
+    document = json.loads((ROOT / "shared" / "queues.json").read_text(encoding="utf-8"))
+    return tuple(Lane(queue["name"]) for queue in document["queues"])
+
+
+async def webhook_secrets(app: App) -> str:
+    """Raises UnhealthyError."""
+    keys = app.settings.webhook_keys()
+    if not 1 <= len(keys) <= MOST_SECRETS:
+        raise UnhealthyError(f"{len(keys)} secrets: one is needed, two during a rotation")
+    short = sum(len(key) < LONG_ENOUGH for key in keys)
+    if short:
+        raise UnhealthyError(f"{short} of {len(keys)} secrets shorter than {LONG_ENOUGH} characters")
+    return f"{len(keys)}, each of at least {LONG_ENOUGH} characters"
+
+
+async def dynamics(app: App) -> str:
+    """Raises Outcome."""
+    return f"application user {await app.dynamics.whoami()}"
+
+
+async def dynamics_columns(app: App) -> str:
+    """A read of a row that does not exist names every mapped column all the same. Raises Outcome."""
+    await app.ports.dynamics.contact(NOBODY)
+    return f"{len(app.ports.mapping().columns)} columns"
+
+
+async def timeline_tables(app: App) -> str:
+    """Asks for one activity of each kind for a contact that does not exist: Dataverse must refuse each for that reason.
+
+    So nothing is written, and the same request is tried that the bridge will send. Raises Outcome, UnhealthyError.
+    """
+    orders = [_order(event) for event in EmailEvent]
+    answers = await app.ports.dynamics.record_activities(orders)
+    wrong = [order.fact.event for order, answer in zip(orders, answers, strict=True) if answer is Recorded.REFUSED]
+    if wrong:
+        raise UnhealthyError(f"the table, or a column of it, is not there for: {', '.join(wrong)}")
+    return f"{len(orders)} tables take activities"
+
+
+async def campaign(app: App) -> str:
+    """Raises Outcome."""
+    await app.campaign.ping()
+    return "answers"
+
+
+async def sftp(app: App) -> str:
+    """Raises FilesUnavailableError."""
+    files = await app.ports.files.list()
+    newest = max((file.modified_at for file in files), default=None)
+    return f"{len(files)} files" + (f", the newest of {newest:%Y-%m-%d %H:%MZ}" if newest else "")
+
+
+async def queue(lane: Lane, app: App) -> str:
+    """A look at the first message that waits for a person, which neither locks nor counts it.
+
+    Raises BusUnavailableError.
+    """
+    letters = app.dead_letters.parked() if lane is Lane.PARKED else app.dead_letters.dead(lane)
+    waits = await first(letters) is not None
+    return "messages wait for a person: `bridge deadletters list`" if waits else "nothing waits for a person"
+
+
+async def ledger(app: App) -> str:
+    """Raises Outcome."""
+    await app.ports.ledger.get(RecordKey(app.ports.mapping().table, NOBODY))
+    return "answers"
+
+
+async def watermarks(app: App) -> str:
+    """Raises Outcome."""
+    await app.ports.watermarks.read("doctor")
+    return "answers"
+
+
+def _check(
+    name: str, about: str, remedy: str, probe: Callable[[App], Awaitable[str]], needs: tuple[str, ...] = ()
+) -> Check:
+    return Check(Title(name, about, remedy), probe, needs)
+
+
+def _order(event: EmailEvent) -> RecordActivity:
+    at = datetime(2000, 1, 1, tzinfo=UTC)
+    fact = Fact(f"doctor/{event}", event, NOBODY, campaign="doctor", delivery="doctor", at=at)
+    return engagement.decide(fact)

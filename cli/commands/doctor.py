@@ -1,0 +1,46 @@
+"""`bridge doctor`: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from cli import screen
+from cli.checks import all_checks
+from cli.diagnosis import Finding, Status, diagnose
+from cli.failures import FAILED
+from cli.wiring import AsJson, SettingsFile, wiring
+
+
+def doctor(
+    ctx: typer.Context,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")] = 20,
+    settings: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check settings, mapping, both systems, queues, tables and the export folder, each on its own. Changes nothing.
+
+    Example: [bold]bridge doctor --settings local.settings.json[/bold]
+
+    Costs one engine call. Exits with 1 if a check failed.
+    """
+    found = asyncio.run(diagnose(wiring(ctx), settings, all_checks(), timeout))
+    if as_json:
+        screen.emit(found)
+    else:
+        screen.show(*_view(found))
+    if any(finding.status is Status.FAILED for finding in found):
+        raise typer.Exit(FAILED)
+
+
+def _view(found: Sequence[Finding]) -> Iterator[RenderableType]:
+    rows = ((finding.check, finding.status, finding.found) for finding in found)
+    yield screen.table("Doctor", ("Check", "State", "Found"), rows, firm=2)
+    for finding in found:
+        if finding.remedy:
+            yield Text.assemble((f"{finding.check}, {finding.about}", "bold"), f": {finding.remedy}")

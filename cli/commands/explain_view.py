@@ -1,0 +1,92 @@
+"""`bridge explain` on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli import screen
+from cli.explanation import Explanation, FieldView, OptOutView
+from cli.rehearsal import Rehearsal
+
+THERE = {True: "there", False: "not there", None: "not looked at"}
+
+
+def tables(explanation: Explanation, hints: Sequence[Rehearsal]) -> Iterator[RenderableType]:
+    """From what is there to what would happen."""
+    yield _head(explanation)
+    shown = any(view.values for view in explanation.fields)
+    yield _values(explanation.fields) if shown else _fields(explanation.fields)
+    yield from _opt_outs(explanation.opt_outs)
+    yield Text()
+    yield _ledger(explanation)
+    yield Text("If a hint came now", style="bold")
+    for hint in hints:
+        yield from _hint(hint)
+
+
+def _head(explanation: Explanation) -> Text:
+    return Text.assemble(
+        ("Contact ", "bold"),
+        f"{explanation.contact} at {screen.text(explanation.at)}, mapping {explanation.mapping}\n",
+        f"Dynamics: {THERE[explanation.in_dynamics]} · Campaign: {THERE[explanation.in_campaign]}\n",
+    )
+
+
+def _fields(views: Sequence[FieldView]) -> Table:
+    columns = ("Dynamics", "Campaign", "Verdict", "wanted", "there")
+    rows = ((view.column, view.target, view.verdict, view.wanted, view.campaign) for view in views)
+    return screen.table("Fields", columns, rows, firm=3)
+
+
+def _values(views: Sequence[FieldView]) -> Table:
+    """`from`: as Dynamics has it; `wanted`: as the mapping gives it; `there`: as Campaign has it."""
+    columns = ("Campaign", "Verdict", "from", "wanted", "there")
+    rows = ((v.target, v.verdict, v.values.dynamics, v.values.wanted, v.values.campaign) for v in views if v.values)
+    return screen.table("Fields", columns, rows, firm=2)
+
+
+def _opt_outs(views: Sequence[OptOutView]) -> Iterator[Text]:
+    """Lines, since four names and two times to a pair are too wide for a table."""
+    yield Text("Opt-outs", style="bold")
+    for view in views:
+        verdict = f"should be {_flag(view.prevails)}: " if view.prevails is not None else ""
+        yield Text.assemble(f"  {view.column} / ", (view.attribute, "bold"), f": {verdict}{view.because}")
+        if view.dynamics is not None:
+            yield Text(
+                f"      Dynamics says {_flag(view.dynamics)}, row modified {screen.text(view.dynamics_modified_on)}"
+            )
+        if view.campaign is not None:
+            changed = screen.text(view.campaign_changed_at) if view.campaign_changed_at else "never"
+            yield Text(f"      Campaign says {_flag(view.campaign)}, changed {changed}")
+
+
+def _flag(value: bool | None) -> str:
+    return "opted out" if value else "opted in"
+
+
+def _ledger(explanation: Explanation) -> Table:
+    row = explanation.ledger
+    facts = {
+        "state": row.state,
+        "what was sent is what is wanted": row.up_to_date,
+        "a deletion was seen": row.deletion_seen,
+        "incarnation": row.incarnation,
+        "opt-outs kept of a deleted profile": ", ".join(row.kept_opt_outs),
+        "privacy request": row.privacy_request,
+        "  sent at": row.privacy_request_sent_at,
+        "claimed by a worker until": row.claimed_until,
+        "will be verified at": row.check_at,
+    }
+    return screen.table("Ledger", ("What", "Value"), facts.items())
+
+
+def _hint(hint: Rehearsal) -> Iterator[Text]:
+    reason = f" ({hint.reason})" if hint.reason else ""
+    yield Text.assemble((f"  {hint.why}", "bold"), f" → {hint.ending}{reason}: {hint.meaning}")
+    for number, step in enumerate(hint.steps, start=1):
+        cost = f" [{step.calls} engine call]" if step.calls else ""
+        yield Text(f"      {number}. {step.order}{cost}")

@@ -1,0 +1,57 @@
+"""Every setting: what it is, whether it is needed, and whether it is set; never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from shared.settings import ALTERNATIVES, Settings
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`instead`: the other setting of a pair of which one is needed. `default` None: there is none."""
+
+    name: str
+    description: str
+    needed: bool
+    instead: str | None
+    default: str | None
+    secret: bool
+    is_set: bool
+    missing: bool
+
+
+def listed(environment: Mapping[str, str]) -> tuple[Setting, ...]:
+    """In the order of the settings' own definition. An empty text counts as not set."""
+    return tuple(_setting(field, info, environment) for field, info in Settings.model_fields.items())
+
+
+def _setting(field: str, info: FieldInfo, environment: Mapping[str, str]) -> Setting:
+    name, other = name_of(field), _alternative(field)
+    given = bool(environment.get(name))
+    covered = given or (other is not None and bool(environment.get(name_of(other))))
+    needed = info.is_required() or other is not None
+    return Setting(
+        name=name,
+        description=info.description or "",
+        needed=needed,
+        instead=name_of(other) if other else None,
+        default=None if info.is_required() or info.default is None else str(info.default),
+        secret=SecretStr in (info.annotation, *get_args(info.annotation)),
+        is_set=given,
+        missing=needed and not covered,
+    )
+
+
+def name_of(field: str) -> str:
+    """As it is written in the environment."""
+    return Settings.model_fields[field].alias or field.upper()
+
+
+def _alternative(field: str) -> str | None:
+    return next((other for pair in ALTERNATIVES if field in pair for other in pair if other != field), None)

@@ -1,0 +1,1 @@
+"""One file a trigger: unwrap, one call, wrap."""

@@ -1,0 +1,1 @@
+"""Clients of the two systems: `wire` modules are functions over data, `client` sends, `auth` gets tokens."""

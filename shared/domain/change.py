@@ -1,0 +1,98 @@
+"""A hint: *look at this record*, with why, which columns, when first seen and by whom. Never a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class Lane(StrEnum):
+    """One plain queue per kind of work. The names are those of queues.json."""
+
+    CONTACT_UPSERT = "contact-upsert"
+    CONTACT_DELETE = "contact-delete"
+    CUSTOM_ENTITY = "custom-entity"
+    OPTOUT = "optout"
+    TIMELINE = "timeline"
+    BULK = "bulk"
+    PARKED = "parked"
+
+
+class Why(StrEnum):
+    """What the sender of a hint believes. The row as it is now decides; `VERIFY` also distrusts the ledger."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+    OPTOUT = "optout"
+    VERIFY = "verify"
+
+
+class Source(StrEnum):
+    """The way in."""
+
+    WEBHOOK = "webhook"
+    FILE = "file"
+    CLI = "cli"
+    FLOW = "flow"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, order=True)
+class RecordKey:
+    """A Dataverse row: the table's logical name and the row id (lower-case GUID)."""
+
+    table: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.table}/{self.id}"
+
+
+@dataclass(frozen=True)
+class Hint:
+    """`id` names the chain of copies: every retry keeps it and adds its attempt (protocol rule M3)."""
+
+    id: str
+    record: RecordKey
+    why: Why
+    source: Source
+    first_seen: datetime
+    columns: frozenset[str] = field(default_factory=frozenset)
+    by: str | None = None
+    attempt: int = 0
+
+    @property
+    def message_id(self) -> str:
+        """The broker's duplicate key."""
+        return f"{self.id}:{self.attempt}" if self.attempt else self.id
+
+    @property
+    def lane(self) -> Lane:
+        """Opt-outs and deletions never wait behind upserts; a verify looks at the record like an upsert."""
+        return {Why.OPTOUT: Lane.OPTOUT, Why.DELETE: Lane.CONTACT_DELETE}.get(self.why, Lane.CONTACT_UPSERT)
+
+    def follow_up(self, why: Why, suffix: str) -> Hint:
+        """A new hint about the same record, caused by the work on this one."""
+        return replace(self, id=f"{self.id[:80]}/{why}-{suffix}", why=why, source=Source.FLOW, attempt=0)
+
+
+class RowChange(StrEnum):
+    """What Dynamics says happened to a row."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class RowEvent:
+    """A change as Dynamics announced it. `columns` None: not said (the announcement was cut for its size).
+
+    `by`: the system user who started it.
+    """
+
+    record: RecordKey
+    change: RowChange
+    columns: frozenset[str] | None
+    by: str | None

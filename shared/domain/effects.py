@@ -1,0 +1,90 @@
+"""Effects: orders that a decision gives and one place performs (`shared/engine/perform.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.domain.change import Hint
+from shared.domain.contact import Value
+from shared.domain.fact import Fact
+
+
+@dataclass(frozen=True)
+class LookUpProfile:
+    """Read the profile, then decide again."""
+
+    contact_id: str
+
+
+@dataclass(frozen=True)
+class CreateProfile:
+    """`opted_out`: the attributes to send as TRUE. Never one as FALSE: Campaign would stamp it with today's time."""
+
+    contact_id: str
+    fields: Mapping[str, Value]
+    opted_out: frozenset[str]
+
+
+@dataclass(frozen=True)
+class UpdateProfile:
+    """`handle` None: address the profile by the contact's id."""
+
+    contact_id: str
+    handle: str | None
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class RequestPrivacyDelete:
+    """Ask Campaign to delete all data of the person. `opted_out`: TRUE flags to keep in the tombstone."""
+
+    contact_id: str
+    name: str
+    opted_out: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SendHint:
+    """Put a hint into its lane."""
+
+    hint: Hint
+
+
+@dataclass(frozen=True)
+class WriteOptOuts:
+    """Set opt-out columns in Dynamics, if the row still has that version."""
+
+    contact_id: str
+    version: str
+    columns: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class OptOutProfile:
+    """Set opt-outs to TRUE in Campaign."""
+
+    contact_id: str
+    handle: str
+    attributes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RememberFlags:
+    """Keep a deleted contact's TRUE flags in its tombstone."""
+
+    contact_id: str
+    attributes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RecordActivity:
+    """Show an e-mail event in the contact's timeline."""
+
+    fact: Fact
+    activity_id: str
+
+
+ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete
+OptOutEffect = WriteOptOuts | OptOutProfile | RememberFlags
+Effect = ProfileEffect | OptOutEffect | SendHint | RecordActivity

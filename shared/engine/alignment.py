@@ -1,0 +1,197 @@
+"""One worker's turn on one record: the ledger and claim protocol, step by step as in docs/architecture.md."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import assert_never
+
+from shared.domain.change import Hint, Why
+from shared.domain.contact import Profile
+from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, RequestPrivacyDelete, UpdateProfile
+from shared.domain.ledger import Claim, LedgerRow, Unknown
+from shared.domain.mapping import Desired
+from shared.engine.lanes import send_hints
+from shared.errors import Outcome, Reason, Retry, RetryAsVerify, Uncertain
+from shared.flows import contact, deletion
+from shared.flows.contact import Seen, Sight, Situation
+from shared.ports import Ports
+
+MOST_ROUNDS = 6  # look, create, look again, update, create: more means that somebody else keeps changing the profile
+
+
+class Turn:
+    """`run` is called once. The steps' numbers are the protocol's."""
+
+    def __init__(self, ports: Ports, hint: Hint, delivery_count: int) -> None:
+        self.ports = ports
+        self.hint = hint
+        self.delivery_count = delivery_count
+        self.mapping = ports.mapping()
+        self.token = f"{ports.random.getrandbits(64):016x}"
+        self.row: LedgerRow  # the ledger row as this turn last stored it
+        self.sent_at = ports.clock.now()
+        self.sent = False
+        self.flags_seen = False
+
+    async def run(self) -> Reason:
+        """Returns why the message is settled; raises an Outcome otherwise."""
+        before = await self._look()  # 1
+        if (reason := contact.settled(before)) is not None:  # 3; before 2: a claimed row is never trusted
+            await self._pass_on_opt_outs(before.desired)
+            return reason
+        await self._give_way(before)  # 2
+        self.row = await self._claim(before)  # 4
+        try:
+            return await self._work(before)
+        except Uncertain as unanswered:
+            raise await self._hold(unanswered) from unanswered  # 10
+        except Outcome:
+            await self.ports.ledger.put(replace(self.row, claim=None, check_at=before.ledger.check_at))
+            raise
+
+    async def _look(self) -> Situation:
+        ledger = await self.ports.ledger.get(self.hint.record)
+        desired = await self._desired()
+        return Situation(self.hint, self.delivery_count, ledger, desired, self.ports.clock.now())
+
+    async def _desired(self) -> Desired | None:
+        row = await self.ports.dynamics.contact(self.hint.record.id)
+        return None if row is None else self.mapping.desired(row)
+
+    async def _give_way(self, s: Situation) -> None:
+        claim, pending = s.ledger.claim, s.ledger.pending
+        if claim is not None and claim.until > s.now:
+            raise Retry(Reason.CLAIMED, after_s=(claim.until - s.now).total_seconds() + self._jitter_s())
+        if pending is None or s.desired is None:
+            return
+        progress = await self.ports.campaign.privacy_progress(pending.name)
+        row = deletion.ended(s.ledger, progress, self.ports.clock.now(), self.ports.timings)
+        if row is None:
+            raise Retry(Reason.PRIVACY_PENDING, pending.name)
+        await self.ports.ledger.put(row)
+        raise Retry(Reason.LEDGER_RACE, "its privacy request has ended", after_s=self._jitter_s())
+
+    async def _claim(self, before: Situation) -> LedgerRow:
+        stored = await self.ports.ledger.put(contact.claimed(before, self.token, self.ports.timings))
+        if stored is not None:
+            return stored
+        current = await self.ports.ledger.get(self.hint.record)
+        if current.claim is not None and current.claim.token == self.token:
+            return current  # the write was applied, only its answer was wrong
+        raise Retry(Reason.LEDGER_RACE, after_s=self._jitter_s())
+
+    async def _work(self, before: Situation) -> Reason:
+        desired = await self._desired()  # 5: only this second read is used from here on
+        if (desired is None) != (before.desired is None):
+            return await self._start_over(before, exists=desired is not None)
+        profile: Seen = Sight.UNSEEN
+        for _ in range(MOST_ROUNDS):
+            effects = self._decide(before, desired, profile)
+            if not effects:
+                return await self._store(before, desired)
+            for effect in effects:
+                profile = await self._perform(effect, desired)
+        raise Retry(Reason.ROW_CHANGED, "the profile keeps changing")
+
+    def _decide(self, before: Situation, desired: Desired | None, profile: Seen) -> list[ProfileEffect]:
+        if desired is None:
+            return deletion.decide(self.row, profile)
+        return contact.decide(before, desired, profile)
+
+    async def _start_over(self, before: Situation, *, exists: bool) -> Reason:
+        if exists:
+            await send_hints(self.ports, self.hint.follow_up(Why.UPSERT, self.token))
+        witness = self.row.witness or before.ledger.witness
+        await self.ports.ledger.put(replace(self.row, claim=None, witness=witness))
+        return Reason.REREAD
+
+    async def _perform(self, effect: ProfileEffect, desired: Desired | None) -> Seen:
+        match effect:
+            case LookUpProfile():
+                return await self._look_up(desired)
+            case CreateProfile():
+                return await self._create(effect, desired)
+            case UpdateProfile():
+                self._about_to_send()
+                found = await self.ports.campaign.update_profile(effect.contact_id, effect.handle, effect.fields)
+                return Sight.IN_LINE if found else Sight.MISSING
+            case RequestPrivacyDelete():
+                await self._request_deletion(effect)
+                return Sight.IN_LINE
+            case _:
+                assert_never(effect)
+
+    async def _look_up(self, desired: Desired | None) -> Seen:
+        profile = await self.ports.campaign.profile(self.hint.record.id)
+        self.flags_seen = True
+        if isinstance(profile, Profile) and desired is not None and desired.opt_outs_differ_from(profile):
+            await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
+        return profile or Sight.MISSING
+
+    async def _create(self, effect: CreateProfile, desired: Desired | None) -> Seen:
+        self._about_to_send()
+        if not await self.ports.campaign.create_profile(effect.contact_id, effect.fields, effect.opted_out):
+            return await self._look_up(desired)
+        self.flags_seen = True
+        now = await self._desired()  # 8: an opt-out that came while we sent, or that only the tombstone knew
+        if now is not None and any(value != (name in effect.opted_out) for name, value in now.opted_out.items()):
+            await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
+        return Sight.IN_LINE
+
+    async def _request_deletion(self, effect: RequestPrivacyDelete) -> None:
+        stored = await self.ports.ledger.put(deletion.asked(self.row, effect, self.ports.clock.now()))
+        if stored is None:
+            raise Retry(Reason.LEDGER_RACE, after_s=self._jitter_s())
+        self.row = stored
+        self._about_to_send()
+        await self.ports.campaign.request_privacy_delete(effect.contact_id, effect.name, self.mapping.privacy)
+
+    async def _pass_on_opt_outs(self, desired: Desired | None) -> None:
+        """An announced creation that met a profile already there: its opt-outs are the opt-out lane's to compare."""
+        if desired is not None and not self.flags_seen and self.hint.columns & self.mapping.opt_out_columns:
+            await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
+
+    def _about_to_send(self) -> None:
+        now = self.ports.clock.now()
+        if self.row.claim is None or now > self.ports.timings.last_send(self.row.claim):  # 6
+            raise Retry(Reason.OUT_OF_TIME, after_s=self._jitter_s())
+        self.sent_at, self.sent = now, True
+
+    async def _store(self, before: Situation, desired: Desired | None) -> Reason:
+        await self._pass_on_opt_outs(desired)
+        row = contact.stored(before, self.row, desired.digest if desired else None)
+        if await self.ports.ledger.put(row) is None:  # 9
+            await self._distrust()
+        if self.sent:
+            return Reason.WRITTEN
+        return Reason.UNCHANGED if desired else Reason.ALREADY_GONE
+
+    async def _hold(self, unanswered: Uncertain) -> Outcome:
+        """The claim stays until the write must have landed; then the record is verified."""
+        until = self.sent_at + timedelta(seconds=self.ports.timings.landing_bound_s)
+        check_at = self.ports.clock.now() + timedelta(seconds=self.ports.timings.check_after_s)
+        if await self.ports.ledger.put(replace(self.row, claim=Claim(self.token, until), check_at=check_at)) is None:
+            await self._distrust()
+        wait_s = max(0.0, (until - self.ports.clock.now()).total_seconds()) + self._jitter_s()
+        return RetryAsVerify(unanswered.reason, unanswered.detail, after_s=wait_s)
+
+    async def _distrust(self) -> None:
+        """Step 11: somebody wrote the row while we sent. Whatever it says now, it must not be trusted."""
+        while True:
+            current = await self.ports.ledger.get(self.hint.record)
+            mine = current.claim is not None and current.claim.token == self.token
+            now = self.ports.clock.now()
+            row = replace(
+                current,
+                state=Unknown(),
+                claim=None if mine else current.claim,
+                pending=current.pending or self.row.pending,
+                witness=current.witness or self.row.witness,
+                check_at=now + timedelta(seconds=self.ports.timings.check_after_s),
+            )
+            if await self.ports.ledger.put(row) is not None:
+                return await send_hints(self.ports, self.hint.follow_up(Why.VERIFY, self.token))
+
+    def _jitter_s(self) -> float:
+        return self.ports.random.uniform(1, 5)

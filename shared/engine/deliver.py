@@ -1,0 +1,163 @@
+"""One message in, one outcome out: the only place that catches an Outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from shared.domain.change import Hint, Lane, Source, Why
+from shared.domain.fact import FactChunk
+from shared.engine import optouts, timeline
+from shared.engine.alignment import Turn
+from shared.engine.lanes import send_again
+from shared.errors import Drop, Halt, Outcome, Park, Reason, Retry, RetryAsVerify
+from shared.ports import Outgoing, Ports
+from shared.telemetry import Telemetry
+from shared.wire import Message, UnreadableError, decode_facts, decode_hint
+
+M = TypeVar("M", Hint, FactChunk)
+Work = Callable[[], Awaitable[Reason]]
+FIRST_WAIT_S = 5.0
+LONGEST_WAIT_S = 900.0
+HALT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message as the broker gives it. `delivery_count` is 1 on the first delivery.
+
+    `replayed`: a person sent it again, so its patience starts anew.
+    """
+
+    lane: Lane
+    body: bytes
+    message_id: str
+    delivery_count: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a message may be retried, and an event wait for its contact."""
+
+    retry: timedelta
+    event: timedelta
+
+
+class Engine:
+    """Settles deliveries. Returning means: complete the message. What it does not catch is our bug."""
+
+    def __init__(self, ports: Ports, telemetry: Telemetry, patience: Patience) -> None:
+        self.ports = ports
+        self.telemetry = telemetry
+        self.patience = patience
+        self._halted: dict[Lane, tuple[datetime, Reason]] = {}
+
+    async def record(self, delivery: Delivery) -> None:
+        """A hint of the contact lanes."""
+        await self._hint(delivery, lambda hint: Turn(self.ports, hint, delivery.delivery_count).run())
+
+    async def opt_out(self, delivery: Delivery) -> None:
+        """A hint of the opt-out lane."""
+        await self._hint(delivery, lambda hint: optouts.settle(self.ports, hint))
+
+    async def timeline(self, delivery: Delivery) -> None:
+        """A chunk of facts."""
+        try:
+            chunk = self._started(delivery, decode_facts(delivery.body))
+        except UnreadableError as error:
+            return await self._park(delivery, Reason.MALFORMED, str(error))
+        await self._settle(delivery, chunk, lambda: timeline.record(self.ports, chunk, self.patience.event))
+
+    async def _hint(self, delivery: Delivery, work: Callable[[Hint], Awaitable[Reason]]) -> None:
+        try:
+            hint = self._started(delivery, decode_hint(delivery.body))
+        except UnreadableError as error:
+            return await self._park(delivery, Reason.MALFORMED, str(error))
+        await self._settle(delivery, hint, lambda: work(hint))
+
+    def _started(self, delivery: Delivery, message: M) -> M:
+        return replace(message, first_seen=self.ports.clock.now()) if delivery.replayed else message
+
+    async def _settle(self, delivery: Delivery, message: Message, work: Work) -> None:
+        try:
+            self._heed_halt(delivery.lane)
+            reason = await work()
+        except Outcome as outcome:
+            return await self._end(delivery, message, outcome)
+        self._halted.pop(delivery.lane, None)
+        self._tell(delivery.lane, message, reason)
+
+    async def _end(self, delivery: Delivery, message: Message, outcome: Outcome) -> None:
+        match outcome:
+            case Drop():
+                self._tell(delivery.lane, message, outcome.reason, outcome.detail)
+            case Park():
+                await self._park(delivery, outcome.reason, outcome.detail, message)
+            case Halt():
+                self._raise_alarm(delivery.lane, outcome)
+                await self._again(delivery, message, outcome, HALT_S * (1 + self.ports.random.random()))
+            case Retry():
+                await self._again(delivery, message, outcome, self._wait_s(message, outcome))
+            case _:
+                raise outcome
+
+    async def _again(self, delivery: Delivery, message: Message, outcome: Outcome, after_s: float) -> None:
+        if self.ports.clock.now() - message.first_seen > self.patience.retry:
+            return await self._park(delivery, Reason.GAVE_UP, outcome.reason.slug, message)
+        await send_again(self.ports, delivery.lane, _next(message, outcome), after_s)
+        self._tell(delivery.lane, message, outcome.reason, outcome.detail, again_in_s=after_s)
+
+    def _wait_s(self, message: Message, outcome: Outcome) -> float:
+        if outcome.after_s is not None:
+            return outcome.after_s
+        back_off: float = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(message.attempt, 20))
+        return back_off * self.ports.random.uniform(0.5, 1.5)
+
+    async def _park(self, delivery: Delivery, reason: Reason, detail: str, message: Message | None = None) -> None:
+        properties = {"reason": reason.slug, "lane": str(delivery.lane), "detail": detail[:500]}
+        letter = Outgoing(delivery.body, f"parked/{delivery.message_id}"[:128], properties=properties)
+        await self.ports.bus.send(Lane.PARKED, [letter])
+        self._tell(delivery.lane, message, reason, detail, parked=True)
+
+    def _heed_halt(self, lane: Lane) -> None:
+        """While a lane is halted its messages wait without a call to anybody."""
+        until, reason = self._halted.get(lane, (None, Reason.UNCHANGED))
+        if until is not None and self.ports.clock.now() < until:
+            raise Retry(reason, after_s=HALT_S * (1 + self.ports.random.random()))
+
+    def _raise_alarm(self, lane: Lane, outcome: Halt) -> None:
+        if lane not in self._halted:
+            self.telemetry.alarm(lane, outcome.reason, outcome.detail)
+        self._halted[lane] = (self.ports.clock.now() + timedelta(seconds=HALT_S), outcome.reason)
+
+    def _tell(
+        self,
+        lane: Lane,
+        message: Message | None,
+        reason: Reason,
+        detail: str = "",
+        *,
+        again_in_s: float | None = None,
+        parked: bool = False,
+    ) -> None:
+        lag_s = (self.ports.clock.now() - message.first_seen).total_seconds() if message else None
+        self.telemetry.decision(
+            lane=lane,
+            message=message,
+            reason=reason,
+            detail=detail,
+            lag_s=lag_s,
+            again_in_s=again_in_s,
+            parked=parked,
+            mapping=self.ports.mapping().version,
+        )
+
+
+def _next(message: Message, outcome: Outcome) -> Message:
+    """The copy that comes back. After a write of unknown outcome it must trust nothing."""
+    if isinstance(message, Hint) and isinstance(outcome, RetryAsVerify):
+        return replace(message, why=Why.VERIFY, source=Source.FLOW, attempt=message.attempt + 1)
+    return replace(message, attempt=message.attempt + 1)

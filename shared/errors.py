@@ -1,0 +1,160 @@
+"""Failures, named for what happens next, and the registry that gives every reason a meaning and an action."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """Why a message ended as it did. The value's first part is a stable slug: also the name of the metric."""
+
+    # Settled: nothing is left to do.
+    WRITTEN = ("written", "The other side was brought into line.", "None.")
+    UNCHANGED = ("unchanged", "Both sides already agree; no engine call was made.", "None.")
+    ALREADY_GONE = ("already_gone", "The contact is gone and so is its profile.", "None.")
+    STILL_THERE = ("still_there", "A message said deleted, but Dynamics still has the row.", "None: the row decides.")
+    GONE_UNWITNESSED = (
+        "gone_unwitnessed",
+        "Dynamics does not show the row, but no message says that it was deleted.",
+        "None: a deletion needs two witnesses. If the contact really is gone, its delete message will follow.",
+    )
+    REREAD = ("reread", "The row appeared or vanished while it was worked on; a new hint was sent.", "None.")
+    NO_PROFILE = ("no_profile", "An opt-out for a contact that has no profile (yet).", "None: creation carries it.")
+    FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
+    OPT_OUTS_DISABLED = ("opt_outs_disabled", "The mapping declares no opt-out pairs.", "None.")
+    RECORDED = ("recorded", "E-mail events are in the timeline.", "None.")
+    TOO_OLD = (
+        "too_old",
+        "An e-mail event's contact did not appear in Dynamics within the configured age.",
+        "None, or raise EVENT_MAX_AGE_DAYS and replay the event's source.",
+    )
+
+    # Retry: the same bytes come back later.
+    CLAIMED = ("claimed", "Another worker holds the record's claim.", "None.")
+    LEDGER_RACE = ("ledger_race", "Another worker changed the ledger row at the same moment.", "None.")
+    PRIVACY_PENDING = (
+        "privacy_pending",
+        "A restored contact waits for the end of its earlier privacy request.",
+        "If it lasts: confirm the request in Campaign's Privacy screen (2-step process).",
+    )
+    OUT_OF_TIME = ("out_of_time", "The claim would have run out before a write could be known to have ended.", "None.")
+    OUTCOME_UNKNOWN = ("outcome_unknown", "A write got no answer; it is looked at again after its bound.", "None.")
+    ROW_CHANGED = ("row_changed", "The Dynamics row changed while it was worked on.", "None.")
+    CAMPAIGN_BUSY = ("campaign_busy", "Campaign or its gateway asks for patience (429, 503).", "None.")
+    CAMPAIGN_UNREACHABLE = ("campaign_unreachable", "Campaign does not answer.", "If it lasts: check CAMPAIGN_URL.")
+    DYNAMICS_BUSY = ("dynamics_busy", "Dataverse asks for patience (429, 503).", "None.")
+    DYNAMICS_UNREACHABLE = ("dynamics_unreachable", "Dataverse does not answer.", "If it lasts: check DYNAMICS_URL.")
+    LEDGER_UNREACHABLE = ("ledger_unreachable", "The storage account does not answer.", "If it lasts: check Storage.")
+    FILES_UNREACHABLE = (
+        "files_unreachable",
+        "The folder of the opt-out file cannot be reached or read; the detail says which step failed.",
+        "Check OPTOUT_SFTP_URL, OPTOUT_SFTP_KEY and OPTOUT_SFTP_HOST_KEY.",
+    )
+    NO_CONTACT = ("no_contact", "E-mail events of a contact that Dynamics does not have (yet).", "None.")
+
+    # Park: a person must look.
+    MALFORMED = ("malformed", "The message is not one of ours, or of a version that is not known.", "Show it; discard.")
+    REFUSED_VALUE = (
+        "refused_value",
+        "Campaign refuses a value (enumeration, length, type).",
+        "Correct the mapping or the value in Dynamics, then replay.",
+    )
+    REFUSED_FIELD = (
+        "refused_field",
+        "Campaign refuses a field (unknown or read-only).",
+        "Correct the mapping, then replay.",
+    )
+    REFUSED_EMAIL = ("refused_email", "Campaign's data policy refuses the e-mail address.", "Correct it in Dynamics.")
+    CAMPAIGN_REFUSED = (
+        "campaign_refused",
+        "Campaign refuses a request for a reason that is not classified.",
+        "Read the code in the detail; correct the cause, then replay.",
+    )
+    DYNAMICS_REFUSED = ("dynamics_refused", "Dataverse refuses a write.", "Read the error code; then replay.")
+    ACTIVITY_REFUSED = (
+        "activity_refused",
+        "Dataverse refuses one e-mail event's activity.",
+        "Check the tables' columns.",
+    )
+    GAVE_UP = (
+        "gave_up",
+        "Retried for longer than RETRY_MAX_AGE_DAYS.",
+        "Find the cause in the earlier reasons; replay.",
+    )
+
+    WRONG_FILE = (
+        "wrong_file",
+        "A file in the opt-out folder is not an export of the agreed form; none of its rows was read.",
+        "Compare its header with docs/flows/optout.md; export it again.",
+    )
+
+    EVENT_TOO_LARGE = (
+        "event_too_large",
+        "An e-mail event is larger than a message may be; it was left out.",
+        "Look at the event in the journal by its id; shorten the tracked address in Campaign.",
+    )
+
+    # Halt: every message would fail alike.
+    CAMPAIGN_CREDENTIALS = (
+        "campaign_credentials",
+        "Campaign refuses the credentials, also with a new token.",
+        "Check CAMPAIGN_CLIENT_ID, CAMPAIGN_CLIENT_SECRET and the technical account's product profile.",
+    )
+    DYNAMICS_CREDENTIALS = (
+        "dynamics_credentials",
+        "Dataverse refuses the credentials or the application user's role.",
+        "Check DYNAMICS_CLIENT_ID, DYNAMICS_CLIENT_SECRET and the security role.",
+    )
+    CAMPAIGN_MISCONFIGURED = (
+        "campaign_misconfigured",
+        "Campaign does not know the address or the organisation.",
+        "Check CAMPAIGN_URL; the gateway says why in its answer's code.",
+    )
+
+    DYNAMICS_MISCONFIGURED = (
+        "dynamics_misconfigured",
+        "Dataverse does not know the address, the table or a mapped column.",
+        "Check DYNAMICS_URL and the mapping's columns; the detail holds Dataverse's code.",
+    )
+
+    def __init__(self, slug: str, meaning: str, action: str) -> None:
+        self.slug = slug
+        self.meaning = meaning
+        self.action = action
+
+
+class Outcome(Exception):
+    """The work on one message ended early. `detail` holds ids, field names and codes, never values.
+
+    `after_s`: seconds to wait before the next try; None leaves it to the back-off.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, after_s: float | None = None) -> None:
+        super().__init__(f"{reason.slug}: {detail}" if detail else reason.slug)
+        self.reason = reason
+        self.detail = detail
+        self.after_s = after_s
+
+
+class Retry(Outcome):
+    """Nothing harmful was done; the same bytes come back later, by schedule, at no cost in delivery count."""
+
+
+class RetryAsVerify(Retry):
+    """A write's outcome is unknown: the message comes back as a verify hint, which trusts nothing."""
+
+
+class Uncertain(Retry):
+    """A write was sent and its answer is not known: it may have been applied, or be applied later."""
+
+
+class Park(Outcome):
+    """A person must look: the message waits in the `parked` queue with its reason."""
+
+
+class Drop(Outcome):
+    """Done: nothing is left to do."""
+
+
+class Halt(Outcome):
+    """Every message would fail alike: slow down and raise one alarm."""

@@ -1,0 +1,111 @@
+"""Contact → profile: how one record is brought into line. Steps and rules are those of docs/architecture.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from shared.domain.change import Hint, Source, Why
+from shared.domain.contact import Profile
+from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, UpdateProfile
+from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Timings, Unknown
+from shared.domain.mapping import Desired
+from shared.errors import Reason
+
+
+class Sight(Enum):
+    """What is known of the profile when it is not at hand."""
+
+    UNSEEN = "unseen"
+    MISSING = "missing"
+    IN_LINE = "in_line"
+
+
+Seen = Profile | Sight
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a decision may know. `desired` None: Dynamics does not have the row. `opted_out` of `ledger.flags`."""
+
+    hint: Hint
+    delivery_count: int
+    ledger: LedgerRow
+    desired: Desired | None
+    now: datetime
+
+    @property
+    def trusted(self) -> bool:
+        """Step 3: the ledger's word counts only on a first delivery, of a hint that does not ask to verify."""
+        return (
+            self.hint.why is not Why.VERIFY
+            and self.delivery_count == 1
+            and (self.ledger.never_seen or not isinstance(self.ledger.state, Unknown))
+        )
+
+    @property
+    def witnessed(self) -> bool:
+        """Somebody said that the row was deleted."""
+        return self.hint.why is Why.DELETE or self.ledger.witness
+
+
+def settled(s: Situation) -> Reason | None:
+    """Step 3: why nothing needs doing, or None."""
+    if s.desired is None:
+        if not s.witnessed:
+            return Reason.GONE_UNWITNESSED
+        return Reason.ALREADY_GONE if s.trusted and isinstance(s.ledger.state, Absent) else None
+    if s.hint.why is Why.DELETE:
+        return Reason.STILL_THERE
+    return Reason.UNCHANGED if s.trusted and s.ledger.state == Present(s.desired.digest) else None
+
+
+def claimed(s: Situation, token: str, timings: Timings) -> LedgerRow:
+    """Step 4: the row as it must be stored before anything is sent. A restored row starts a new incarnation."""
+    restored = s.desired is not None and s.ledger.witness
+    return replace(
+        s.ledger,
+        state=Unknown(),
+        witness=s.desired is None,
+        generation=s.ledger.generation + restored,
+        claim=Claim(token, s.now + timedelta(seconds=timings.claim_s)),
+        check_at=s.now + timedelta(seconds=timings.check_after_s),
+    )
+
+
+def decide(s: Situation, desired: Desired, profile: Seen) -> list[ProfileEffect]:
+    """Step 7, for a row that exists: what to do with what is known. Empty: the profile is in line.
+
+    `s.ledger` is the row as it was before the claim.
+    """
+    contact_id = s.hint.record.id
+    if profile is Sight.IN_LINE:
+        return []
+    if isinstance(profile, Profile):
+        differs = desired.differs_from(profile)
+        return [UpdateProfile(contact_id, profile.handle, desired.fields)] if differs else []
+    if profile is Sight.MISSING or (s.trusted and not isinstance(s.ledger.state, Present)):
+        return [CreateProfile(contact_id, desired.fields, flags_to_send(s.ledger, desired))]
+    if s.trusted:
+        return [UpdateProfile(contact_id, None, desired.fields)]
+    return [LookUpProfile(contact_id)]
+
+
+def stored(s: Situation, row: LedgerRow, digest: str | None) -> LedgerRow:
+    """Step 9: the row when the work is done, given as claimed. `digest` None: the profile is gone.
+
+    An earlier uncertainty keeps its check until that check itself has run.
+    """
+    return replace(
+        row,
+        state=Absent() if digest is None else Present(digest),
+        flags=row.flags if digest is None else frozenset(),
+        claim=None,
+        check_at=None if s.hint.source is Source.CHECK else s.ledger.check_at,
+    )
+
+
+def flags_to_send(ledger: LedgerRow, desired: Desired) -> frozenset[str]:
+    """Opt-outs that a new profile carries: TRUE ones only, the row's own and those kept in the tombstone."""
+    return frozenset(name for name, value in desired.opted_out.items() if value) | ledger.flags

@@ -1,0 +1,248 @@
+"""What the engine needs of the world, as protocols. Clients and stores implement them; so do the tests' fakes.
+
+Every method may raise an `Outcome` (shared/errors.py). Methods that write raise `Uncertain` when a request was sent
+and its answer is not known; everything else they raise means that nothing was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from random import Random
+from typing import Protocol
+
+from shared.domain.change import Lane, RecordKey
+from shared.domain.contact import Contact, Profile, Value
+from shared.domain.effects import RecordActivity
+from shared.domain.fact import Fact
+from shared.domain.ledger import LedgerRow, Progress, Timings
+from shared.domain.mapping import Mapping as MappingRules
+from shared.domain.mapping import Privacy
+from shared.errors import Reason
+
+
+class Clock(Protocol):
+    """Time, injected."""
+
+    def now(self) -> datetime:
+        """UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+        ...
+
+
+class Recorded(Enum):
+    """What became of one activity."""
+
+    DONE = "done"
+    NO_CONTACT = "no_contact"
+    REFUSED = "refused"
+
+
+class Dynamics(Protocol):
+    """Dataverse, as far as the bridge uses it."""
+
+    async def contact(self, contact_id: str) -> Contact | None:
+        """The row as it is now; None if there is none. Reads that wait at the same moment share one request."""
+        ...
+
+    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+        """The rows that exist, by id."""
+        ...
+
+    async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
+        """False: the row is no longer at that version, or gone."""
+        ...
+
+    async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        """Create and complete them, in one request; in the order given. One that exists already is done."""
+        ...
+
+
+class Campaign(Protocol):
+    """Adobe Campaign Standard, as far as the bridge uses it. Every call is an engine call."""
+
+    async def profile(self, contact_id: str) -> Profile | None:
+        """The profile whose externalId is the contact's id."""
+        ...
+
+    async def create_profile(self, contact_id: str, fields: Mapping[str, Value], opted_out: frozenset[str]) -> bool:
+        """False: a profile with this externalId exists already."""
+        ...
+
+    async def update_profile(self, contact_id: str, handle: str | None, fields: Mapping[str, Value]) -> bool:
+        """False: there is no such profile."""
+        ...
+
+    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
+        """Set the attributes to TRUE. False: there is no such profile."""
+        ...
+
+    async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
+        """Asking again under the same name changes nothing."""
+        ...
+
+    async def privacy_progress(self, name: str) -> Progress:
+        """How far the request of that name is."""
+        ...
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Some facts of the journal. `position` None: the end; look again after `wait_s`.
+
+    `unreadable`: positions of events that do not have the configured shape.
+    """
+
+    facts: tuple[Fact, ...]
+    position: str | None
+    wait_s: float = 0
+    unreadable: tuple[str, ...] = ()
+
+
+class EmailEvents(Protocol):
+    """Where Campaign's e-mail events come from."""
+
+    async def page(self, since: str | None) -> EventPage:
+        """The events after that position; None: from the oldest kept."""
+        ...
+
+
+class Ledger(Protocol):
+    """The sync ledger."""
+
+    async def get(self, key: RecordKey) -> LedgerRow:
+        """A never-seen row where there is none."""
+        ...
+
+    async def put(self, row: LedgerRow) -> LedgerRow | None:
+        """Store the row if it is still the one with `row.etag`; the stored row, or None if somebody was faster."""
+        ...
+
+    def due(self, now: datetime) -> AsyncIterator[LedgerRow]:
+        """Rows whose check is due."""
+        ...
+
+    def pending(self) -> AsyncIterator[LedgerRow]:
+        """Rows with a privacy request that has not been seen to end."""
+        ...
+
+
+class Watermarks(Protocol):
+    """Small positions by name."""
+
+    async def read(self, name: str) -> str | None:
+        """None: never written."""
+        ...
+
+    async def write(self, name: str, value: str) -> None:
+        """Overwrites."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to send. `message_id` is the broker's duplicate key; `enqueue_at` None: at once."""
+
+    body: bytes
+    message_id: str
+    enqueue_at: datetime | None = None
+    properties: Mapping[str, str | int] = field(default_factory=dict)
+
+
+class Bus(Protocol):
+    """The lanes."""
+
+    async def send(self, lane: Lane, messages: Sequence[Outgoing]) -> None:
+        """Returns when they are durable. Raises `BusUnavailable` otherwise; some may have been sent."""
+        ...
+
+
+class Telemetry(Protocol):
+    """What the bridge says of itself: ids, names and numbers only."""
+
+    def counted(self, what: str, **numbers: int | str) -> None:
+        """What a timer's run or a way in did."""
+        ...
+
+    def alarm(self, where: str, reason: Reason, detail: str) -> None:
+        """Somebody should look."""
+        ...
+
+
+class BusUnavailableError(Exception):
+    """The broker did not take a message."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as listed. `size` in bytes; `modified_at` whole seconds."""
+
+    name: str
+    size: int
+    modified_at: datetime
+
+    @property
+    def identity(self) -> str:
+        """The same file looks the same in two listings only while nobody writes to it."""
+        return f"{self.name}|{self.size}|{int(self.modified_at.timestamp())}"
+
+
+class Files(Protocol):
+    """The folder into which Campaign exports its opt-outs."""
+
+    async def list(self) -> Sequence[RemoteFile]:
+        """Oldest first."""
+        ...
+
+    def open(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """The file's lines, streamed, without line ends."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExportedRow:
+    """A profile in Campaign's opt-out export. `line`: counted from 1, the header's. `opted_out`: by attribute."""
+
+    line: int
+    contact_id: str
+    opted_out: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A line that cannot be read, and why; no value."""
+
+    line: int
+    problem: str
+
+
+class WrongFileError(ValueError):
+    """The file is not an opt-out export; the text says what its header lacks."""
+
+
+ReadExport = Callable[[AsyncIterator[str]], AsyncIterator[ExportedRow | BadRow]]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All of them, as one flow's work needs them. `mapping` is asked anew for every message: it can change."""
+
+    dynamics: Dynamics
+    campaign: Campaign
+    events: EmailEvents
+    files: Files
+    read_export: ReadExport
+    ledger: Ledger
+    watermarks: Watermarks
+    bus: Bus
+    clock: Clock
+    random: Random
+    timings: Timings
+    telemetry: Telemetry
+    mapping: Callable[[], MappingRules]

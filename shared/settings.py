@@ -1,0 +1,134 @@
+"""Every setting, read once; all that are missing or wrong are named together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import (
+    AnyUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from shared.domain.ledger import Timings
+
+# The app's own settings are upper case; `ServiceBus` and `Storage` follow the Functions host's connection names.
+NonEmpty = Annotated[str, Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+Url = Annotated[str, BeforeValidator(lambda value: str(AnyUrl(value)).rstrip("/"))]
+
+
+# Of each pair one is needed: a connection string, or a name that the managed identity uses.
+ALTERNATIVES = (("service_bus", "service_bus_namespace"), ("storage", "storage_table_url"))
+
+
+class SettingsError(ValueError):
+    """The settings do not do. The text names every one that is missing or wrong, and no value."""
+
+
+class Settings(BaseModel):
+    """One field a setting; the description is its documentation (docs/settings.md is checked against it)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False)
+
+    dynamics_url: Url = Field(description="The environment, e.g. https://acme.crm4.dynamics.com")
+    dynamics_authority: Url = Field(description="The token authority, https://login.microsoftonline.com/TENANT")
+    dynamics_client_id: NonEmpty = Field(description="The app registration of the application user.")
+    dynamics_client_secret: Secret = Field(description="Its secret.")
+    campaign_url: Url = Field(description="https://mc.adobe.io/ORGANISATION/campaign")
+    campaign_token_url: Url = Field(description="https://ims-na1.adobelogin.com/ims/token/v3")
+    campaign_client_id: NonEmpty = Field(description="The Developer Console project's client id; also its API key.")
+    campaign_client_secret: Secret = Field(description="Its secret.")
+    campaign_scopes: NonEmpty = Field(
+        "openid,AdobeID,read_organizations,additional_info.projectedProductContext,campaign_sdk,event_receiver_api",
+        description="Comma-separated scopes asked for with the token.",
+    )
+    campaign_organization_id: NonEmpty = Field(description="The IMS organisation, …@AdobeOrg.")
+    campaign_events_url: Url = Field(description="The I/O Events journal of the e-mail events.")
+    webhook_secrets: Secret = Field(description="One or two shared secrets of the Dataverse webhook, comma-separated.")
+    optout_sftp_url: Url = Field(description="sftp://USER@HOST:PORT/FOLDER, where Campaign exports its opt-outs.")
+    optout_sftp_key: Secret = Field(description="The private key (OpenSSH PEM), or the path of its file.")
+    optout_sftp_host_key: NonEmpty = Field(
+        description="The server's public key as a known_hosts line, or the path of its file."
+    )
+    optout_sftp_settle_seconds: float = Field(10, ge=0, description="A file is complete when its size rests this long.")
+    mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
+    service_bus: SecretStr | None = Field(None, alias="ServiceBus", description="The broker by connection string.")
+    service_bus_namespace: str | None = Field(
+        None, alias="ServiceBus__fullyQualifiedNamespace", description="The broker by name, with the managed identity."
+    )
+    storage: SecretStr | None = Field(None, alias="Storage", description="The tables by connection string.")
+    storage_table_url: str | None = Field(
+        None, alias="Storage__tableServiceUri", description="The tables by address, with the managed identity."
+    )
+    identity_client_id: str | None = Field(
+        None, alias="AZURE_CLIENT_ID", description="The user-assigned identity's client id, if not the system's."
+    )
+    http_timeout_seconds: float = Field(30, gt=0, description="H: total time of one call to Dynamics or Campaign.")
+    landing_bound_seconds: float = Field(90, gt=0, description="D: a timed-out write has landed after this time.")
+    work_budget_seconds: float = Field(
+        60, gt=0, description="How long the work on one record may take before it sends."
+    )
+    claim_seconds: float = Field(150, gt=0, description="C: how long a claim lasts; at least the work budget + D.")
+    check_after_seconds: float = Field(600, gt=0, description="When an uncertain record is verified on its own.")
+    retry_max_age_days: float = Field(7, gt=0, description="A message retried for longer is parked.")
+    event_max_age_days: float = Field(2, gt=0, description="An event whose contact does not appear is dropped.")
+    event_limit_per_run: int = Field(10_000, gt=0, description="E-mail events read in one run of event_egress.")
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Settings:
+        self.timings()
+        return self
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _not_only_commas(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().replace(",", "").strip():
+            raise ValueError("no secret in it")
+        return value
+
+    def timings(self) -> Timings:
+        """Raises ValueError where the protocol's bounds would not hold."""
+        return Timings(
+            http_timeout_s=self.http_timeout_seconds,
+            landing_bound_s=self.landing_bound_seconds,
+            work_budget_s=self.work_budget_seconds,
+            check_after_s=self.check_after_seconds,
+            claim_s=self.claim_seconds,
+        )
+
+    def webhook_keys(self) -> tuple[str, ...]:
+        """The secrets that are valid now: one, or two during a rotation."""
+        return tuple(key.strip() for key in self.webhook_secrets.get_secret_value().split(",") if key.strip())
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Raises SettingsError."""
+    given = {field: environment[name] for field in Settings.model_fields if environment.get(name := _name(field))}
+    problems = [f"{' or '.join(map(_name, pair))}: missing" for pair in ALTERNATIVES if not given.keys() & pair]
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        problems += map(_explain, error.errors())
+    if problems:
+        raise SettingsError(
+            "The settings do not do (docs/settings.md explains each):\n  " + "\n  ".join(sorted(problems))
+        )
+    return settings
+
+
+def _name(field: str) -> str:
+    return Settings.model_fields[field].alias or field.upper()
+
+
+def _explain(problem: ErrorDetails) -> str:
+    what = "missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+    return f"{_name(str(problem['loc'][0]))}: {what}" if problem["loc"] else what

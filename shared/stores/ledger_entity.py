@@ -1,0 +1,120 @@
+"""Ledger rows ↔ table entities: flat columns, and which rows are *open*, that is, wait for something."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from shared.domain.change import RecordKey
+from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest, State, Unknown
+
+Entity = dict[str, Any]
+PARTITIONS = tuple("0123456789abcdef")
+# Sorts behind every table's logical name, so that the open entities of a partition are one range of keys.
+OPEN_PREFIX = "~"
+
+
+def partition_of(key: RecordKey) -> str:
+    """One of 16, by a checksum: Dataverse's sequential ids would fill one partition at a time."""
+    return f"{zlib.crc32(key.id.encode()) & 0xF:x}"
+
+
+def address(key: RecordKey) -> tuple[str, str]:
+    """PartitionKey and RowKey of a record's row."""
+    return partition_of(key), f"{key.table}|{key.id}"
+
+
+def is_open(row: LedgerRow) -> bool:
+    """`due` or `pending` must be able to find it."""
+    return row.check_at is not None or row.pending is not None
+
+
+def to_entity(row: LedgerRow) -> Entity:
+    """Without the columns that have nothing to say. Raises ValueError for a time without zone."""
+    partition, row_key = address(row.key)
+    columns = {
+        "PartitionKey": partition,
+        "RowKey": row_key,
+        "state": _state_name(row.state),
+        "digest": row.state.digest if isinstance(row.state, Present) else None,
+        "witness": row.witness,
+        "generation": row.generation,
+        "flags": json.dumps(sorted(row.flags)),
+        "pending_name": row.pending.name if row.pending else None,
+        "pending_sent_at": time_text(row.pending.sent_at) if row.pending else None,
+        "claim_token": row.claim.token if row.claim else None,
+        "claim_until": time_text(row.claim.until) if row.claim else None,
+        "check_at": time_text(row.check_at) if row.check_at else None,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def from_entity(key: RecordKey, entity: Mapping[str, Any], etag: str) -> LedgerRow:
+    """The inverse of `to_entity`."""
+    pending_name, claim_token, check_at = (entity.get(name) for name in ("pending_name", "claim_token", "check_at"))
+    return LedgerRow(
+        key,
+        state=_state(entity),
+        witness=entity["witness"],
+        generation=entity["generation"],
+        flags=frozenset(json.loads(entity["flags"])),
+        pending=PrivacyRequest(pending_name, _time(entity["pending_sent_at"])) if pending_name is not None else None,
+        claim=Claim(claim_token, _time(entity["claim_until"])) if claim_token is not None else None,
+        check_at=_time(check_at) if check_at else None,
+        etag=etag,
+    )
+
+
+def open_entity(row: LedgerRow) -> Entity:
+    """The small entity that says that the row is open, in the row's own partition."""
+    partition, row_key = address(row.key)
+    columns: Entity = {
+        "PartitionKey": partition,
+        "RowKey": OPEN_PREFIX + row_key,
+        "pending": row.pending is not None,
+    }
+    return columns if row.check_at is None else columns | {"check_at": time_text(row.check_at)}
+
+
+def key_of_open(row_key: str) -> RecordKey:
+    """The record that an open entity stands for."""
+    table, _, record_id = row_key.removeprefix(OPEN_PREFIX).partition("|")
+    return RecordKey(table, record_id)
+
+
+def time_text(moment: datetime) -> str:
+    """UTC with microseconds, of fixed width: exact, and sorted as text it is sorted by time."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone cannot be stored")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _state_name(state: State) -> str:
+    match state:
+        case Present():
+            return "present"
+        case Absent():
+            return "absent"
+        case Unknown():
+            return "unknown"
+        case _:
+            assert_never(state)
+
+
+def _state(entity: Mapping[str, Any]) -> State:
+    match entity["state"]:
+        case "present":
+            return Present(entity["digest"])
+        case "absent":
+            return Absent()
+        case "unknown":
+            return Unknown()
+        case name:
+            raise ValueError(f"ledger row {entity['RowKey']}: unknown state {name!r}")

@@ -1,0 +1,121 @@
+"""The ledger, the watermarks and the lanes in memory: fakes that pass the same conformance tests as the real ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.change import Lane, RecordKey
+from shared.domain.ledger import LedgerRow
+from shared.ports import BusUnavailableError, Outgoing
+
+
+class MemoryLedger:
+    """Implements `shared.ports.Ledger`. `rows` may be looked at."""
+
+    def __init__(self) -> None:
+        self.rows: dict[RecordKey, LedgerRow] = {}
+        self._versions = itertools.count(1)
+
+    async def get(self, key: RecordKey) -> LedgerRow:
+        """A never-seen row where there is none."""
+        return self.rows.get(key, LedgerRow(key))
+
+    async def put(self, row: LedgerRow) -> LedgerRow | None:
+        """The stored row, or None if `row.etag` is not the stored one's."""
+        present = self.rows.get(row.key)
+        if row.etag != (present.etag if present else None):
+            return None
+        stored = replace(row, etag=f"v{next(self._versions)}")
+        self.rows[row.key] = stored
+        return stored
+
+    async def due(self, now: datetime) -> AsyncIterator[LedgerRow]:
+        """A row changed meanwhile is shown as it is now, or not at all."""
+        for key in list(self.rows):
+            row = self.rows[key]
+            if row.check_at is not None and row.check_at <= now:
+                yield row
+
+    async def pending(self) -> AsyncIterator[LedgerRow]:
+        """A row changed meanwhile is shown as it is now, or not at all."""
+        for key in list(self.rows):
+            row = self.rows[key]
+            if row.pending is not None:
+                yield row
+
+
+class MemoryWatermarks:
+    """Implements `shared.ports.Watermarks`. `values` may be looked at."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def read(self, name: str) -> str | None:
+        """None: never written."""
+        return self.values.get(name)
+
+    async def write(self, name: str, value: str) -> None:
+        """Overwrites."""
+        self.values[name] = value
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A message in a lane, from `visible_at` on for everyone to take."""
+
+    message: Outgoing
+    visible_at: datetime
+
+
+class MemoryBus:
+    """Implements `shared.ports.Bus`, with Service Bus's duplicate detection and enqueue times.
+
+    `now` is the broker's clock. A message whose id was seen in its lane within `duplicate_window` is dropped without a
+    word, also while the first one is only scheduled, and also after that was taken. `refusing` makes `send` fail.
+    """
+
+    def __init__(self, now: Callable[[], datetime], duplicate_window: timedelta = timedelta(hours=1)) -> None:
+        self.refusing = False
+        self._now = now
+        self._window = duplicate_window
+        self._lanes: dict[Lane, list[Queued]] = {lane: [] for lane in Lane}
+        self._seen: dict[tuple[Lane, str], datetime] = {}
+
+    async def send(self, lane: Lane, messages: Sequence[Outgoing]) -> None:
+        """Raises BusUnavailableError while `refusing`."""
+        if self.refusing:
+            raise BusUnavailableError(f"{lane}: the broker does not answer")
+        for message in messages:
+            self._enqueue(lane, message)
+
+    def contents(self) -> Mapping[Lane, Sequence[Queued]]:
+        """Everything that was not taken, in the order of arrival; the scheduled ones, too."""
+        return {lane: tuple(queued) for lane, queued in self._lanes.items()}
+
+    def take(self, lane: Lane) -> Outgoing | None:
+        """Remove and return the message that became visible first; None if none is visible now."""
+        visible = [queued for queued in self._lanes[lane] if queued.visible_at <= self._now()]
+        if not visible:
+            return None
+        first = min(visible, key=lambda queued: queued.visible_at)
+        self._lanes[lane].remove(first)
+        return first.message
+
+    def next_visible_at(self) -> datetime | None:
+        """When the next message can be taken, in any lane; None if there is none at all."""
+        return min((queued.visible_at for lane in self._lanes.values() for queued in lane), default=None)
+
+    def _enqueue(self, lane: Lane, message: Outgoing) -> None:
+        now = self._now()
+        self._forget_old_ids(now)
+        if (lane, message.message_id) in self._seen:
+            return
+        self._seen[lane, message.message_id] = now
+        self._lanes[lane].append(Queued(message, max(now, message.enqueue_at or now)))
+
+    def _forget_old_ids(self, now: datetime) -> None:
+        while self._seen and now - self._seen[oldest := next(iter(self._seen))] >= self._window:
+            del self._seen[oldest]

@@ -1,0 +1,135 @@
+"""Messages ↔ bytes: JSON with a version, checked by pydantic on the way in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from shared.domain.change import Hint, RecordKey, Source, Why
+from shared.domain.fact import EmailEvent, Fact, FactChunk
+
+VERSION = 1
+Message = Hint | FactChunk
+Text = Annotated[str, Field(max_length=300)]
+
+
+class UnreadableError(ValueError):
+    """Not a message of ours. The text names places and kinds of error, never a value."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Hint(_Model):
+    v: Literal[1]
+    kind: Literal["hint"]
+    id: Text
+    table: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
+    record: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    why: Why
+    source: Source
+    first_seen: AwareDatetime
+    columns: list[Text] = []
+    by: Text | None = None
+    attempt: int = 0
+
+
+class _Fact(_Model):
+    id: Text
+    event: EmailEvent
+    contact: Text
+    campaign: Text
+    delivery: Text
+    at: AwareDatetime
+    tracking_url: str | None = None
+    mirror_page_url: str | None = None
+
+
+class _Chunk(_Model):
+    v: Literal[1]
+    kind: Literal["facts"]
+    id: Text
+    first_seen: AwareDatetime
+    attempt: int = 0
+    facts: list[_Fact]
+
+
+_MESSAGE: TypeAdapter[_Hint | _Chunk] = TypeAdapter(Annotated[_Hint | _Chunk, Field(discriminator="kind")])
+
+
+def encode(message: Message) -> bytes:
+    """The inverse of `decode`."""
+    return (_hint_out(message) if isinstance(message, Hint) else _chunk_out(message)).model_dump_json().encode()
+
+
+def decode(body: bytes) -> Message:
+    """Raises UnreadableError."""
+    try:
+        message = _MESSAGE.validate_json(body)
+    except ValidationError as error:
+        places = {".".join(str(part)[:40] for part in e["loc"]) + ": " + e["type"] for e in error.errors()}
+        raise UnreadableError("; ".join(sorted(places)[:5])) from None
+    return _hint_in(message) if isinstance(message, _Hint) else _chunk_in(message)
+
+
+def decode_hint(body: bytes) -> Hint:
+    """Raises UnreadableError, also for a message that is no hint."""
+    message = decode(body)
+    if not isinstance(message, Hint):
+        raise UnreadableError("kind: not a hint")
+    return message
+
+
+def decode_facts(body: bytes) -> FactChunk:
+    """Raises UnreadableError, also for a message that holds no facts."""
+    message = decode(body)
+    if not isinstance(message, FactChunk):
+        raise UnreadableError("kind: not facts")
+    return message
+
+
+def _hint_out(hint: Hint) -> _Hint:
+    return _Hint(
+        v=VERSION,
+        kind="hint",
+        id=hint.id,
+        table=hint.record.table,
+        record=hint.record.id,
+        why=hint.why,
+        source=hint.source,
+        first_seen=hint.first_seen,
+        columns=sorted(hint.columns),
+        by=hint.by,
+        attempt=hint.attempt,
+    )
+
+
+def _hint_in(m: _Hint) -> Hint:
+    key = RecordKey(m.table, m.record)
+    return Hint(m.id, key, m.why, m.source, m.first_seen, frozenset(m.columns), m.by, m.attempt)
+
+
+def _chunk_out(chunk: FactChunk) -> _Chunk:
+    facts = [
+        _Fact(
+            id=f.id,
+            event=f.event,
+            contact=f.contact_id,
+            campaign=f.campaign,
+            delivery=f.delivery,
+            at=f.at,
+            tracking_url=f.tracking_url,
+            mirror_page_url=f.mirror_page_url,
+        )
+        for f in chunk.facts
+    ]
+    return _Chunk(v=VERSION, kind="facts", id=chunk.id, first_seen=chunk.first_seen, attempt=chunk.attempt, facts=facts)
+
+
+def _chunk_in(m: _Chunk) -> FactChunk:
+    facts = tuple(
+        Fact(f.id, f.event, f.contact, f.campaign, f.delivery, f.at, f.tracking_url, f.mirror_page_url) for f in m.facts
+    )
+    return FactChunk(m.id, facts, m.first_seen, m.attempt)

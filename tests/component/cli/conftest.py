@@ -1,0 +1,28 @@
+"""The `bridge` command, run in this process against an app in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from tests.component.cli.typed import PARKED, WIDE, Run
+from tests.unit.cli.fakes import FakeApp, FakeDeadLetters
+from tests.unit.cli.samples import a_contact, a_letter, a_profile
+
+
+@pytest.fixture
+def fake() -> FakeApp:
+    whole = FakeApp(contact=a_contact(), profile=a_profile(lastName="Other"))
+    whole.dead_letters = FakeDeadLetters([a_letter(1), a_letter(2), PARKED])
+    return whole
+
+
+@pytest.fixture
+def bridge(fake: FakeApp) -> Run:
+    def run(*words: str, **options: Any) -> Result:
+        return CliRunner().invoke(app, list(words), obj=fake.wiring(), env=WIDE, catch_exceptions=False, **options)
+
+    return run

@@ -1,0 +1,44 @@
+"""One running sandbox for the tests of this folder, with times short enough that waiting for a claim is bearable."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sandbox import world
+from sandbox.addresses import free
+from sandbox.people import People
+from sandbox.registration import register
+from sandbox.world import World
+
+SHORT_TIMES = {
+    "HTTP_TIMEOUT_SECONDS": "3",
+    "LANDING_BOUND_SECONDS": "5",
+    "WORK_BUDGET_SECONDS": "5",
+    "CLAIM_SECONDS": "10",
+    "CHECK_AFTER_SECONDS": "15",
+}
+CANARY_SECRETS = {"WEBHOOK_SECRETS": "canary-secret-new,canary-secret-old"}
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder: Path = tmp_path_factory.mktemp("sandbox")
+    running = await world.start(free(), folder, overrides={**SHORT_TIMES, **CANARY_SECRETS}, lock_s=4)
+    try:
+        async with People(running) as people:
+            await register(running, people)
+        yield running
+    finally:
+        await running.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def people(sandbox: World) -> AsyncIterator[People]:
+    async with People(sandbox) as found:
+        yield found
+        await found.end_faults()
+        sandbox.broker.accept()

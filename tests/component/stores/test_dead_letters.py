@@ -1,0 +1,215 @@
+"""Dead letters over Service Bus's protocol: nothing is lost, and nothing is taken that was not asked for."""
+
+from __future__ import annotations
+
+import gc
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
+
+from sandbox.service_bus import Broker, queues_from_json, start
+from shared.domain.change import Lane
+from shared.ports import BusUnavailableError, Outgoing
+from shared.stores.dead_letters import DeadLetters
+from shared.stores.letter import DeadLetter, NotReplayableError
+from shared.stores.service_bus import ServiceBusLanes, service_bus_client
+from tests.component.stores.received import plain
+from tests.component.stores.relay import LEAKS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+QUEUES = Path(__file__).parents[3] / "shared" / "queues.json"
+LANE = Lane.CONTACT_UPSERT
+
+
+class CrashError(Exception):
+    """The tool ends in the middle."""
+
+
+@dataclass
+class Office:
+    """A broker with everything that the tests need of it; links are slow to open, so all tests share them."""
+
+    broker: Broker
+    client: ServiceBusClient
+    lanes: ServiceBusLanes
+    letters: DeadLetters
+    watching: dict[Lane, ServiceBusReceiver] = field(default_factory=dict)
+
+    async def park(self, name: str, lane: str = LANE) -> None:
+        marks: dict[str, str | int] = {"reason": "refused_value", "lane": lane, "detail": "field: gender", "kept": 7}
+        await self.lanes.send(Lane.PARKED, [Outgoing(f"body of {name}".encode(), f"parked/{name}", properties=marks)])
+
+    async def kill(self, names: Sequence[str]) -> None:
+        """Give up in a lane; what earlier tests left there is taken away."""
+        sent = [Outgoing(f"body of {name}".encode(), name, properties={"kept": 7}) for name in names]
+        await self.lanes.send(Lane.TIMELINE, sent)
+        receiver, left = await self.watch(Lane.TIMELINE), set(names)
+        while left:
+            for message in await receiver.receive_messages(max_message_count=10, max_wait_time=2):
+                if message.message_id in left:
+                    await receiver.dead_letter_message(message, reason="Broken", error_description="it raised")
+                    left.discard(str(message.message_id))
+                else:
+                    await receiver.complete_message(message)
+
+    async def watch(self, lane: Lane) -> ServiceBusReceiver:
+        if lane not in self.watching:
+            self.watching[lane] = await self.client.get_queue_receiver(lane).__aenter__()
+        return self.watching[lane]
+
+    async def parked(self, tag: str) -> list[DeadLetter]:
+        return [letter async for letter in self.letters.parked() if tag in letter.message_id]
+
+    async def dead(self, tag: str) -> list[DeadLetter]:
+        return [letter async for letter in self.letters.dead(Lane.TIMELINE) if tag in letter.message_id]
+
+    async def copies(self, lane: Lane, tag: str) -> dict[str, tuple[bytes, dict[str, str | int]]]:
+        receiver = await self.watch(lane)
+        found = await receiver.peek_messages(max_message_count=200, sequence_number=1)
+        return {
+            name.removeprefix(tag): (body, properties)
+            for name, body, properties in map(plain, found)
+            if name.startswith(tag)
+        }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office() -> AsyncIterator[Office]:
+    broker = await start(queues_from_json(QUEUES))
+    async with service_bus_client(broker.connection_string) as client:
+        lanes = ServiceBusLanes(client)
+        office = Office(broker, client, lanes, DeadLetters(client, lanes))
+        yield office
+        await office.letters.close()
+        await lanes.close()
+    await broker.stop()
+
+
+@pytest.fixture
+def tag() -> str:
+    """The beginning of the test's own message ids."""
+    return f"{uuid.uuid4().hex}."
+
+
+async def test_a_dead_message_is_shown_whole(office: Office, tag: str) -> None:
+    await office.kill([f"{tag}a", f"{tag}b"])
+    first, second = await office.dead(tag)
+    assert (first.queue, first.place, first.lane) == (Lane.TIMELINE, "dead", Lane.TIMELINE)
+    assert (first.message_id, first.body) == (f"{tag}a", f"body of {tag}a".encode())
+    assert (first.reason, first.description) == ("Broken", "it raised")
+    assert first.properties["kept"] == 7
+    assert first.enqueued_at is not None
+    assert first.enqueued_at.tzinfo is not None
+    assert second.sequence_number > first.sequence_number
+
+
+async def test_a_parked_message_is_shown_with_the_lane_it_came_from(office: Office, tag: str) -> None:
+    await office.park(f"{tag}a", Lane.OPTOUT)
+    await office.park(f"{tag}b", "no-such-lane")
+    first, second = await office.parked(tag)
+    assert (first.queue, first.place, first.lane) == (Lane.PARKED, "parked", Lane.OPTOUT)
+    assert (first.reason, first.description) == ("refused_value", "field: gender")
+    assert first.body == f"body of {tag}a".encode()
+    assert second.lane is None
+
+
+async def test_a_replay_sends_a_copy_with_its_lineage_and_removes_only_the_chosen(office: Office, tag: str) -> None:
+    await office.kill([f"{tag}a", f"{tag}b", f"{tag}c"])
+    a, b, c = await office.dead(tag)
+    done = await office.letters.replay([b])
+    assert (done.removed, done.left) == ((b,), ())
+    lineage = {"kept": 7, "replay_of": f"{tag}b", "replays": 1}
+    assert await office.copies(Lane.TIMELINE, tag) == {"b:replay1": (b.body, lineage)}
+    assert [letter.message_id for letter in await office.dead(tag)] == [a.message_id, c.message_id]
+    assert (await office.letters.discard([a, c])).removed == (a, c)  # they were given back, not kept locked
+
+
+async def test_letters_of_several_places_are_replayed_together_each_to_its_lane(office: Office, tag: str) -> None:
+    await office.kill([f"{tag}a"])
+    await office.park(f"{tag}b", Lane.OPTOUT)
+    await office.park(f"{tag}c")
+    done = await office.letters.replay([*await office.parked(tag), *await office.dead(tag)])
+    assert (len(done.removed), done.left) == (3, ())
+    assert list(await office.copies(Lane.TIMELINE, tag)) == ["a:replay1"]
+    assert list(await office.copies(LANE, tag)) == ["c:replay1"]
+    lineage = {"kept": 7, "replay_of": f"{tag}b", "replays": 1}
+    assert await office.copies(Lane.OPTOUT, tag) == {"b:replay1": (f"body of {tag}b".encode(), lineage)}
+    assert await office.parked(tag) == await office.dead(tag) == []
+
+
+async def test_nothing_is_removed_while_the_copy_is_not_confirmed(office: Office, tag: str) -> None:
+    await office.park(f"{tag}a")
+    chosen = await office.parked(tag)
+    office.broker.refuse(LANE)
+    with pytest.raises(BusUnavailableError):
+        await office.letters.replay(chosen)
+    office.broker.accept()
+    assert await office.parked(tag) == chosen
+    assert await office.copies(LANE, tag) == {}
+
+
+async def test_a_replay_cut_short_before_the_removal_sends_no_second_copy_when_repeated(
+    office: Office, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.park(f"{tag}a")
+    chosen = await office.parked(tag)
+
+    async def crash(_: object) -> None:
+        raise CrashError
+
+    with monkeypatch.context() as cut:
+        cut.setattr(office.letters, "discard", crash)
+        with pytest.raises(CrashError):
+            await office.letters.replay(chosen)
+    assert await office.parked(tag) == chosen
+    assert (await office.letters.replay(chosen)).left == ()
+    assert list(await office.copies(LANE, tag)) == ["a:replay1"]
+
+
+async def test_one_letter_without_a_lane_stops_the_whole_replay(office: Office, tag: str) -> None:
+    await office.park(f"{tag}a")
+    await office.park(f"{tag}b", "no-such-lane")
+    chosen = await office.parked(tag)
+    with pytest.raises(NotReplayableError, match="parked"):
+        await office.letters.replay(chosen)
+    assert await office.copies(LANE, tag) == {}
+    assert await office.parked(tag) == chosen
+
+
+async def test_a_letter_that_somebody_else_removed_is_left(office: Office, tag: str) -> None:
+    await office.park(f"{tag}a")
+    (there,) = await office.parked(tag)
+    gone = replace(there, sequence_number=there.sequence_number + 1000)
+    done = await office.letters.discard([there, gone])
+    assert (done.removed, done.left) == ((there,), (gone,))
+    assert await office.parked(tag) == []
+
+
+async def test_listing_goes_on_beyond_a_page_takes_nothing_and_a_late_one_can_be_removed(
+    office: Office, tag: str
+) -> None:
+    names = [f"{tag}{n}" for n in range(250)]
+    await office.lanes.send(Lane.PARKED, [Outgoing(b"x", name) for name in names])
+    letters = await office.parked(tag)
+    assert [letter.message_id for letter in letters] == names
+    assert (await office.letters.discard([letters[230]])).removed == (letters[230],)
+    after = await office.parked(tag)
+    assert [letter.message_id for letter in after] == [*names[:230], *names[231:]]
+    assert {letter.delivery_count for letter in after[:230]} == {1}  # they were locked on the way, and given back
+
+
+@LEAKS
+async def test_a_broker_that_went_away_is_told_and_found_again(office: Office, tag: str) -> None:
+    await office.park(f"{tag}a")
+    office.broker.drop()
+    with pytest.raises(BusUnavailableError):
+        await office.parked(tag)
+    office.broker.accept()
+    assert len(await office.parked(tag)) == 1
+    gc.collect()

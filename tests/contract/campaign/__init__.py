@@ -1,0 +1,1 @@
+"""Facts about Adobe Campaign Standard, held by the stand-in over real HTTP."""

@@ -1,0 +1,1 @@
+"""The local Functions host, held to how Azure runs a Python app."""

@@ -1,0 +1,1 @@
+"""The SFTP server, met by a real SFTP client."""

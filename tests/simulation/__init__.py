@@ -1,0 +1,1 @@
+"""The protocol under a seeded simulation: the real flows and engine, a virtual clock, faults at every step."""

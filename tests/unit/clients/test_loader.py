@@ -1,0 +1,110 @@
+"""Reads that wait at the same moment share one request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.clients.dynamics.loader import Loader
+
+
+class Source:
+    """A table that remembers every batch; `gate` holds answers back while it is closed."""
+
+    def __init__(self, rows: dict[str, str]) -> None:
+        self.rows = rows
+        self.batches: list[list[str]] = []
+        self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def fetch(self, keys: Sequence[str]) -> dict[str, str]:
+        self.batches.append(list(keys))
+        self.asked.set()
+        seen = {key: self.rows[key] for key in keys if key in self.rows}
+        await self.gate.wait()
+        return seen
+
+
+def loader(source: Source, *, window_s: float = 0.0, limit: int = 100) -> Loader[str]:
+    return Loader(source.fetch, window_s=window_s, limit=lambda: limit)
+
+
+async def test_reads_of_one_moment_become_one_request_without_repeats():
+    source = Source({"a": "A", "b": "B"})
+    reads = loader(source)
+    assert await asyncio.gather(*(reads.read(key) for key in ("a", "b", "a", "c"))) == ["A", "B", "A", None]
+    assert source.batches == [["a", "b", "c"]]
+
+
+async def test_a_read_asked_for_after_the_batch_was_sent_sees_what_is_there_now():
+    source = Source({"a": "old"})
+    reads = loader(source)
+    source.gate.clear()
+    early = asyncio.ensure_future(reads.read("a"))
+    await source.asked.wait()
+    source.rows["a"] = "new"
+    late = asyncio.ensure_future(reads.read("a"))
+    await asyncio.sleep(0.01)
+    source.gate.set()
+    assert (await early, await late) == ("old", "new")
+    assert source.batches == [["a"], ["a"]]
+
+
+async def test_a_full_batch_leaves_at_once_and_the_rest_goes_in_the_next():
+    source = Source({str(n): str(n) for n in range(7)})
+    reads = loader(source, window_s=0.05, limit=3)
+    results = await asyncio.gather(*(reads.read(str(n)) for n in range(7)))
+    assert results == [str(n) for n in range(7)]
+    assert source.batches == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+
+async def test_a_full_batch_does_not_wait_for_its_window():
+    source = Source({"a": "A", "b": "B"})
+    reads = loader(source, window_s=60, limit=2)
+    async with asyncio.timeout(5):
+        assert list(await asyncio.gather(reads.read("a"), reads.read("b"))) == ["A", "B"]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_cancelling_one_waiter_does_not_fail_the_others(sent):
+    source = Source({"a": "A", "b": "B"})
+    source.gate.clear()
+    reads = loader(source, window_s=0.01)
+    gone, stays = asyncio.ensure_future(reads.read("a")), asyncio.ensure_future(reads.read("b"))
+    await asyncio.sleep(0.05 if sent else 0)
+    assert bool(source.batches) is sent
+    gone.cancel()
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await stays == "B"
+
+
+async def test_a_read_after_everybody_left_starts_a_batch_of_its_own():
+    source = Source({"a": "A", "b": "B"})
+    reads = loader(source, window_s=0.02)
+    gone = asyncio.ensure_future(reads.read("a"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert await reads.read("b") == "B"
+    assert source.batches == [["b"]]
+
+
+async def test_a_failed_fetch_fails_all_of_its_readers_and_nobody_else():
+    fail = True
+
+    async def fetch(keys: Sequence[str]) -> dict[str, str]:
+        if fail:
+            raise RuntimeError("down")
+        return dict.fromkeys(keys, "fine")
+
+    reads: Loader[str] = Loader(fetch, window_s=0.0, limit=lambda: 100)
+    results = await asyncio.gather(reads.read("a"), reads.read("b"), return_exceptions=True)
+    assert [type(result) for result in results] == [RuntimeError, RuntimeError]
+    fail = False
+    assert await reads.read("a") == "fine"

@@ -1,0 +1,1 @@
+"""The engine over memory stores and small fakes of the two systems."""

@@ -1,0 +1,203 @@
+"""The ports for one test: memory stores, a clock that is set by hand, and both systems reduced to what is asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.clients.campaign.export import read as read_export
+from shared.domain.change import Lane
+from shared.domain.contact import Contact, Profile, Value
+from shared.domain.effects import RecordActivity
+from shared.domain.ledger import Progress, Timings
+from shared.domain.mapping import Mapping as MappingRules
+from shared.domain.mapping import Privacy
+from shared.engine.deliver import Delivery, Engine, Patience
+from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
+from shared.stores.memory import MemoryBus, MemoryLedger, MemoryWatermarks
+from shared.telemetry import Telemetry
+from shared.wire import Message, encode
+from tests.unit.examples import MAPPING, NOW, contact, profile
+
+
+class SetClock:
+    """Time passes when somebody sleeps, or is told to."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.pass_(seconds)
+
+    def pass_(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@dataclass
+class OneContact:
+    """The `Dynamics` port. `failure` is raised by every call; `recorded` answers for activities, in order."""
+
+    row: Contact | None = field(default_factory=contact)
+    failure: Exception | None = None
+    conflicts: int = 0
+    recorded: Sequence[Recorded] = ()
+    writes: list[Mapping[str, bool]] = field(default_factory=list)
+    orders: list[Sequence[RecordActivity]] = field(default_factory=list)
+    compared: list[Sequence[str]] = field(default_factory=list)
+    reads: int = 0
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def contact(self, contact_id: str) -> Contact | None:
+        self.reads += 1
+        self._fail()
+        return self.row
+
+    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+        self._fail()
+        self.compared.append(contact_ids)
+        return {self.row.id: self.row} if self.row is not None and self.row.id in contact_ids else {}
+
+    async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
+        self._fail()
+        if self.conflicts:
+            self.conflicts -= 1
+            return False
+        self.writes.append(columns)
+        return True
+
+    async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        self._fail()
+        self.orders.append(orders)
+        return self.recorded or [Recorded.DONE] * len(orders)
+
+
+@dataclass
+class OneProfile:
+    """The `Campaign` port. `failure` is raised by every call after it is noted in `calls`."""
+
+    there: Profile | None = field(default_factory=profile)
+    failure: Exception | None = None
+    progress: Progress = Progress.RUNNING
+    calls: list[str] = field(default_factory=list)
+    vanishes: bool = False
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if self.failure is not None:
+            raise self.failure
+
+    async def profile(self, contact_id: str) -> Profile | None:
+        self._call("profile")
+        return self.there
+
+    async def create_profile(self, contact_id: str, fields: Mapping[str, Value], opted_out: frozenset[str]) -> bool:
+        self._call("create")
+        return self.there is None
+
+    async def update_profile(self, contact_id: str, handle: str | None, fields: Mapping[str, Value]) -> bool:
+        self._call("update")
+        return self.there is not None
+
+    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
+        self._call(f"opt_out {sorted(attributes)}")
+        return not self.vanishes
+
+    async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
+        self._call(f"delete {name}")
+
+    async def privacy_progress(self, name: str) -> Progress:
+        self._call("progress")
+        return self.progress
+
+
+@dataclass
+class Journal:
+    """The `EmailEvents` port: pages by the position that they follow."""
+
+    pages: dict[str | None, EventPage] = field(default_factory=dict)
+    asked: list[str | None] = field(default_factory=list)
+
+    async def page(self, since: str | None) -> EventPage:
+        self.asked.append(since)
+        return self.pages.get(since, EventPage((), None))
+
+
+class Folder:
+    """The `Files` port. A file is its lines; `growing` grow between two listings; `broken_at` breaks a read off."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, list[str]] = {}
+        self.sizes: dict[str, int] = {}
+        self.growing: set[str] = set()
+        self.broken_at: dict[str, int] = {}
+        self.failure: Exception = ConnectionError("the server is gone")
+
+    async def list(self) -> Sequence[RemoteFile]:
+        for name in self.growing:
+            self.sizes[name] = self.sizes.get(name, 0) + 1
+        return [RemoteFile(name, self.sizes.get(name, 0), NOW) for name in self.files]
+
+    @asynccontextmanager
+    async def open(self, name: str) -> AsyncIterator[AsyncIterator[str]]:
+        yield self._lines(name)
+
+    async def _lines(self, name: str) -> AsyncIterator[str]:
+        for number, line in enumerate(self.files[name], start=1):
+            if number == self.broken_at.get(name):
+                raise self.failure
+            yield line
+
+
+class Known:
+    """One test's world: ports, engine, and what came of it."""
+
+    def __init__(self, mapping: MappingRules = MAPPING) -> None:
+        self.clock = SetClock()
+        self.dynamics = OneContact()
+        self.campaign = OneProfile()
+        self.journal = Journal()
+        self.folder = Folder()
+        self.ledger = MemoryLedger()
+        self.watermarks = MemoryWatermarks()
+        self.bus = MemoryBus(self.clock.now)
+        self.telemetry = Telemetry()
+        self.mapping = mapping
+        self.ports = Ports(
+            dynamics=self.dynamics,
+            campaign=self.campaign,
+            events=self.journal,
+            files=self.folder,
+            read_export=read_export,
+            ledger=self.ledger,
+            watermarks=self.watermarks,
+            bus=self.bus,
+            clock=self.clock,
+            random=random.Random(7),
+            timings=Timings(),
+            telemetry=self.telemetry,
+            mapping=lambda: self.mapping,
+        )
+        self.engine = Engine(self.ports, self.telemetry, Patience(timedelta(days=7), timedelta(days=2)))
+
+    def in_lane(self, lane: Lane) -> list[Outgoing]:
+        """What was sent there and not taken."""
+        return [queued.message for queued in self.bus.contents()[lane]]
+
+    def everything_sent(self) -> list[tuple[Lane, Outgoing]]:
+        """In all lanes."""
+        return [(lane, queued.message) for lane, sent in self.bus.contents().items() for queued in sent]
+
+
+def delivery(message: Message | bytes, lane: Lane, count: int = 1, *, replayed: bool = False) -> Delivery:
+    """As the trigger would hand it over."""
+    body = message if isinstance(message, bytes) else encode(message)
+    return Delivery(lane, body, "m1" if isinstance(message, bytes) else message.message_id, count, replayed)

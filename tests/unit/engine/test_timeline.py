@@ -1,0 +1,101 @@
+"""Facts into the timeline: once each, refused ones apart, and those without a contact later."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.domain.change import Lane
+from shared.domain.fact import FactChunk
+from shared.errors import Reason, Retry
+from shared.flows import engagement
+from shared.ports import Recorded
+from shared.wire import decode_facts
+from tests.unit.engine.conftest import Lines
+from tests.unit.engine.fakes import Known, delivery
+from tests.unit.examples import NOW, after, chunk, fact
+
+DONE, NO_CONTACT, REFUSED = Recorded.DONE, Recorded.NO_CONTACT, Recorded.REFUSED
+TWO_DAYS_S = 2 * 86_400
+
+
+async def settle(world: Known, message: FactChunk, *recorded: Recorded) -> None:
+    world.dynamics.recorded = recorded
+    await world.engine.timeline(delivery(message, Lane.TIMELINE))
+
+
+async def test_every_event_asks_for_its_activity_in_one_request(world: Known, lines: Lines) -> None:
+    await settle(world, chunk(fact(1), fact(2)))
+    assert world.dynamics.orders == [[engagement.decide(fact(1)), engagement.decide(fact(2))]]
+    assert world.everything_sent() == []
+    assert [(line["reason"], line["facts"]) for line in lines("decision")] == [("recorded", 2)]
+
+
+async def test_a_refused_event_parks_alone_and_the_others_go_on(world: Known, lines: Lines) -> None:
+    await settle(world, chunk(fact(1), fact(2), fact(3)), DONE, REFUSED, DONE)
+    (letter,) = world.in_lane(Lane.PARKED)
+    assert decode_facts(letter.body).facts == (fact(2),)
+    assert letter.properties == {"reason": "activity_refused", "lane": "timeline"}
+    assert letter.message_id == "parked/fact/event-2"
+    assert [line["reason"] for line in lines("decision")] == ["recorded"]
+
+
+async def test_parking_twice_is_parking_once(world: Known) -> None:
+    for _ in range(2):
+        await settle(world, chunk(fact(1), fact(2)), REFUSED, DONE)
+    assert len(world.in_lane(Lane.PARKED)) == 1
+
+
+async def test_a_chunk_without_any_contact_waits_as_a_whole(world: Known, lines: Lines) -> None:
+    await settle(world, chunk(fact(1), fact(2)), NO_CONTACT, NO_CONTACT)
+    (copy,) = world.in_lane(Lane.TIMELINE)
+    assert (copy.message_id, copy.enqueue_at) == ("facts/f1:1", after(300))
+    assert decode_facts(copy.body) == chunk(fact(1), fact(2), attempt=1)
+    assert [line["reason"] for line in lines("decision")] == ["no_contact"]
+
+
+async def test_of_a_mixed_chunk_only_what_waits_comes_back(world: Known) -> None:
+    await settle(world, chunk(fact(1), fact(2), fact(3), attempt=4), DONE, NO_CONTACT, REFUSED)
+    (copy,) = world.in_lane(Lane.TIMELINE)
+    assert decode_facts(copy.body) == chunk(fact(2), attempt=5)
+    assert (copy.message_id, copy.enqueue_at) == ("facts/f1:5", after(300))
+    assert len(world.in_lane(Lane.PARKED)) == 1
+
+
+@pytest.mark.parametrize("recorded", [(NO_CONTACT, NO_CONTACT), (DONE, NO_CONTACT)])
+async def test_what_waits_for_too_long_is_dropped_and_named(
+    world: Known, recorded: tuple[Recorded, ...], lines: Lines
+) -> None:
+    world.clock.pass_(TWO_DAYS_S + 1)
+    await settle(world, chunk(fact(1), fact(2)), *recorded)
+    assert world.everything_sent() == []
+    (line,) = lines("decision")
+    assert line["reason"] == "too_old"
+    assert "event-2" in line["detail"]
+
+
+async def test_waiting_lasts_to_its_end(world: Known) -> None:
+    world.clock.pass_(TWO_DAYS_S)
+    await settle(world, chunk(fact(1)), NO_CONTACT)
+    assert len(world.in_lane(Lane.TIMELINE)) == 1
+
+
+async def test_a_replayed_chunk_waits_anew(world: Known) -> None:
+    world.clock.pass_(30 * TWO_DAYS_S)
+    world.dynamics.recorded = (NO_CONTACT,)
+    await world.engine.timeline(delivery(chunk(fact(1)), Lane.TIMELINE, replayed=True))
+    assert len(world.in_lane(Lane.TIMELINE)) == 1
+
+
+async def test_a_system_that_asks_for_patience_costs_no_event(world: Known) -> None:
+    world.dynamics.failure = Retry(Reason.DYNAMICS_BUSY, after_s=20)
+    await settle(world, chunk(fact(1)))
+    (copy,) = world.in_lane(Lane.TIMELINE)
+    assert decode_facts(copy.body) == FactChunk("facts/f1", (fact(1),), NOW, 1)
+
+
+async def test_an_event_parked_alone_can_be_replayed(world: Known) -> None:
+    await settle(world, chunk(fact(1), fact(2)), DONE, REFUSED)
+    (letter,) = world.in_lane(Lane.PARKED)
+    world.dynamics.recorded = ()
+    await world.engine.timeline(delivery(letter.body, Lane.TIMELINE))
+    assert world.dynamics.orders[-1] == [engagement.decide(fact(2))]

@@ -1,0 +1,138 @@
+"""Settings are read whole or refused whole, every fault named at once and no value shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared import settings
+from shared.settings import SettingsError
+
+GOOD = {
+    "DYNAMICS_URL": "https://acme.crm4.dynamics.com/",
+    "DYNAMICS_AUTHORITY": "https://login.microsoftonline.com/tenant",
+    "DYNAMICS_CLIENT_ID": "application",
+    "DYNAMICS_CLIENT_SECRET": "canary-dynamics",
+    "CAMPAIGN_URL": "https://mc.adobe.io/acme/campaign",
+    "CAMPAIGN_TOKEN_URL": "https://ims-na1.adobelogin.com/ims/token/v3",
+    "CAMPAIGN_CLIENT_ID": "project",
+    "CAMPAIGN_CLIENT_SECRET": "canary-campaign",
+    "CAMPAIGN_ORGANIZATION_ID": "0123@AdobeOrg",
+    "CAMPAIGN_EVENTS_URL": "https://events.adobe.io/events/organizations/1/integrations/2/3",
+    "WEBHOOK_SECRETS": "canary-webhook-new, canary-webhook-old",
+    "OPTOUT_SFTP_URL": "sftp://campaign@acme.campaign.adobe.com/d365_loads/exports",
+    "OPTOUT_SFTP_KEY": "canary-key",
+    "OPTOUT_SFTP_HOST_KEY": "acme ssh-ed25519 AAAA",
+    "ServiceBus": "Endpoint=sb://acme;SharedAccessKeyName=n;SharedAccessKey=canary-bus",
+    "Storage": "AccountName=acme;AccountKey=canary-storage",
+}
+TEXTS = sorted(GOOD.keys() - {"ServiceBus", "Storage"})
+
+
+def refusal(**changes: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        settings.read(GOOD | changes)
+    assert refused.value.__cause__ is None
+    return str(refused.value)
+
+
+def test_good_settings_are_read() -> None:
+    read = settings.read(GOOD | {"PATH": "somebody else's"})
+    assert read.dynamics_url == "https://acme.crm4.dynamics.com"  # paths are added to it
+    assert read.dynamics_client_secret.get_secret_value() == "canary-dynamics"
+    assert read.service_bus is not None
+    assert read.service_bus.get_secret_value() == GOOD["ServiceBus"]
+    assert (read.timings().claim_s, read.timings().landing_bound_s) == (150, 90)
+    assert read.mapping_file == "mapping.yaml"
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read({})
+    text = str(refused.value)
+    assert all(f"{name}: missing" in text for name in TEXTS)
+    assert "ServiceBus or ServiceBus__fullyQualifiedNamespace: missing" in text
+    assert "Storage or Storage__tableServiceUri: missing" in text
+    assert len(text.splitlines()) == 1 + len(GOOD)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_an_empty_value_is_a_missing_one(name: str) -> None:
+    assert refusal(**{name: ""}).splitlines()[1:] == [f"  {name}: missing"]
+
+
+@pytest.mark.parametrize(
+    ("instead_of", "name", "value"),
+    [
+        ("ServiceBus", "ServiceBus__fullyQualifiedNamespace", "acme.servicebus.windows.net"),
+        ("Storage", "Storage__tableServiceUri", "https://acme.table.core.windows.net"),
+    ],
+)
+def test_a_name_and_the_identity_do_instead_of_a_connection_string(instead_of: str, name: str, value: str) -> None:
+    read = settings.read({key: text for key, text in GOOD.items() if key != instead_of} | {name: value})
+    assert value in (read.service_bus_namespace, read.storage_table_url)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in TEXTS if name.endswith(("_URL", "_AUTHORITY")) and "SFTP" not in name]
+)
+def test_an_address_must_be_one(name: str) -> None:
+    assert f"{name}: Input should be a valid URL" in refusal(**{name: "not an address"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"CLAIM_SECONDS": "149"}, "a claim must last at least 150 s", id="C < 60 + D"),
+        pytest.param({"LANDING_BOUND_SECONDS": "91"}, "a claim must last at least 151 s", id="D raised, C not"),
+        pytest.param(
+            {"LANDING_BOUND_SECONDS": "29"}, "the landing bound is shorter than the HTTP time-out", id="D < H"
+        ),
+        pytest.param({"HTTP_TIMEOUT_SECONDS": "0"}, "HTTP_TIMEOUT_SECONDS: Input should be greater than 0", id="zero"),
+        pytest.param({"RETRY_MAX_AGE_DAYS": "-1"}, "RETRY_MAX_AGE_DAYS: Input should be greater than 0", id="negative"),
+        pytest.param(
+            {"EVENT_LIMIT_PER_RUN": "many"}, "EVENT_LIMIT_PER_RUN: Input should be a valid integer", id="text"
+        ),
+        pytest.param({"EVENT_LIMIT_PER_RUN": "1.5"}, "EVENT_LIMIT_PER_RUN: Input should be a valid integer", id="half"),
+    ],
+)
+def test_a_bound_that_would_not_hold_is_refused(changes: dict[str, str], reason: str) -> None:
+    assert reason in refusal(**changes)
+
+
+@pytest.mark.parametrize(
+    "name", ["CLAIM_SECONDS", "LANDING_BOUND_SECONDS", "HTTP_TIMEOUT_SECONDS", "RETRY_MAX_AGE_DAYS"]
+)
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_time_is_a_finite_number(name: str, value: str) -> None:
+    """Every comparison with NaN is false, so no bound would notice it; and no date is infinitely far away."""
+    assert refusal(**{name: value})
+
+
+def test_bounds_that_hold_exactly_are_taken() -> None:
+    read = settings.read(GOOD | {"HTTP_TIMEOUT_SECONDS": "40", "LANDING_BOUND_SECONDS": "40", "CLAIM_SECONDS": "100"})
+    assert read.timings().reserve_s == 40
+
+
+def test_no_secret_is_ever_shown() -> None:
+    read = settings.read(GOOD)
+    shown = repr(read.dynamics_client_secret) + repr(read.campaign_client_secret) + repr(read.webhook_secrets)
+    assert "canary" not in shown + repr(read.optout_sftp_key)
+    wrong = GOOD | {"DYNAMICS_URL": "canary no url", "CLAIM_SECONDS": "canary", "CAMPAIGN_CLIENT_ID": ""}
+    with pytest.raises(SettingsError) as refused:
+        settings.read(wrong)
+    assert "canary" not in str(refused.value)
+
+
+def test_the_settings_as_a_whole_show_no_secret_either() -> None:
+    """Whoever logs the settings by mistake: connection strings hold keys, too."""
+    assert "canary" not in repr(settings.read(GOOD))
+
+
+def test_one_or_two_webhook_keys_are_valid() -> None:
+    assert settings.read(GOOD).webhook_keys() == ("canary-webhook-new", "canary-webhook-old")
+    assert settings.read(GOOD | {"WEBHOOK_SECRETS": "only,"}).webhook_keys() == ("only",)
+
+
+def test_webhook_secrets_without_a_key_are_refused() -> None:
+    """They would refuse Dataverse for ever, without anybody noticing."""
+    assert "WEBHOOK_SECRETS" in refusal(WEBHOOK_SECRETS=" , ")
