@@ -15,8 +15,8 @@ $(VENV)/.installed: requirements-dev.txt requirements-worker.txt pyproject.toml 
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install it, or say PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m sandbox.node
 	@$(BIN)/python -m tests.worker.install
 	@touch $@

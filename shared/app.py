@@ -115,7 +115,7 @@ def build(config: Settings) -> App:
         timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
         dynamics=dynamics,
         campaign=campaign,
-        dead_letters=DeadLetters(connections.broker, connections.bus),
+        dead_letters=connections.dead_letters,
         close=connections.close,
     )
 
@@ -129,11 +129,13 @@ class _Connections:
     tables: TableServiceClient
     broker: ServiceBusClient
     bus: ServiceBusLanes
+    dead_letters: DeadLetters
     entra: MsalTokens
     ims: ImsTokens
 
     async def close(self) -> None:
         await self.bus.close()
+        await self.dead_letters.close()
         for connection in (self.broker, self.tables, self.http, self.entra, self.credential):
             await connection.close()
 
@@ -142,12 +144,14 @@ def _connect(config: Settings) -> _Connections:
     http = Http()
     credential = DefaultAzureCredential(managed_identity_client_id=config.identity_client_id)
     broker = service_bus_client(_secret(config.service_bus), config.service_bus_namespace, credential)
+    bus = ServiceBusLanes(broker)
     return _Connections(
         http=http,
         credential=credential,
         tables=table_service(_secret(config.storage), config.storage_table_url, credential),
         broker=broker,
-        bus=ServiceBusLanes(broker),
+        bus=bus,
+        dead_letters=DeadLetters(broker, bus),
         entra=MsalTokens(_dynamics(config)),
         ims=ImsTokens(_campaign(config), http, SystemClock().now),
     )

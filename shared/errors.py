@@ -10,7 +10,7 @@ class Reason(Enum):
 
     # Settled: nothing is left to do.
     WRITTEN = ("written", "The other side was brought into line.", "None.")
-    UNCHANGED = ("unchanged", "Both sides already agree; no engine call was made.", "None.")
+    UNCHANGED = ("unchanged", "Both sides already agree; nothing was written.", "None.")
     ALREADY_GONE = ("already_gone", "The contact is gone and so is its profile.", "None.")
     STILL_THERE = ("still_there", "A message said deleted, but Dynamics still has the row.", "None: the row decides.")
     GONE_UNWITNESSED = (

@@ -69,8 +69,8 @@ def decode(body: bytes) -> Message:
     try:
         message = _MESSAGE.validate_json(body)
     except ValidationError as error:
-        places = {".".join(str(part)[:40] for part in e["loc"]) + ": " + e["type"] for e in error.errors()}
-        raise UnreadableError("; ".join(sorted(places)[:5])) from None
+        places = {".".join(str(part)[:40] for part in e["loc"]) or "message": e["type"] for e in error.errors()}
+        raise UnreadableError("; ".join(f"{place}: {kind}" for place, kind in sorted(places.items())[:5])) from None
     return _hint_in(message) if isinstance(message, _Hint) else _chunk_in(message)
 
 

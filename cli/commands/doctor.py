@@ -43,4 +43,4 @@ def _view(found: Sequence[Finding]) -> Iterator[RenderableType]:
     yield screen.table("Doctor", ("Check", "State", "Found"), rows, firm=2)
     for finding in found:
         if finding.remedy:
-            yield Text.assemble((f"{finding.check}, {finding.about}", "bold"), f": {finding.remedy}")
+            yield Text.assemble((finding.check, "bold"), f" ({finding.about}): {finding.remedy}")

@@ -53,8 +53,9 @@ def _opt_outs(views: Sequence[OptOutView]) -> Iterator[Text]:
     """Lines, since four names and two times to a pair are too wide for a table."""
     yield Text("Opt-outs", style="bold")
     for view in views:
-        verdict = f"should be {_flag(view.prevails)}: " if view.prevails is not None else ""
-        yield Text.assemble(f"  {view.column} / ", (view.attribute, "bold"), f": {verdict}{view.because}")
+        verdict = f": should be {_flag(view.prevails)}" if view.prevails is not None else ""
+        yield Text.assemble(f"  {view.column} / ", (view.attribute, "bold"), verdict)
+        yield Text(f"      {view.because}")
         if view.dynamics is not None:
             yield Text(
                 f"      Dynamics says {_flag(view.dynamics)}, row modified {screen.text(view.dynamics_modified_on)}"

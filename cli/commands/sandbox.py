@@ -20,7 +20,7 @@ from cli.failures import FAILED
 SETTINGS: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "add_help_option": False,
-    "options_metavar": "[story|run|status] [OPTIONS]",
+    "options_metavar": "[story|run] [OPTIONS]",
 }
 
 
@@ -32,8 +32,6 @@ def sandbox(ctx: typer.Context) -> None:
     [bold]bridge sandbox story[/bold] plays a story, checks it, and ends.
 
     [bold]bridge sandbox run[/bold] plays it and stays up until Ctrl-C; [bold]run --help[/bold] tells its options.
-
-    [bold]bridge sandbox status[/bold] shows what runs.
     """
     if ctx.args in (["--help"], ["-h"]):
         return typer.echo(ctx.get_help())
