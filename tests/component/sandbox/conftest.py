@@ -21,7 +21,7 @@ SHORT_TIMES = {
     "CLAIM_SECONDS": "10",
     "CHECK_AFTER_SECONDS": "15",
 }
-CANARY_SECRETS = {"WEBHOOK_SECRETS": "canary-secret-new,canary-secret-old"}
+CANARY_SECRETS = {"WEBHOOK_SECRETS": "canary-secret-that-is-new,canary-secret-that-is-old"}
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-async def post(world: World, body: bytes, key: str | None = "canary-secret-new") -> tuple[int, dict[str, Any]]:
+async def post(world: World, body: bytes, key: str | None = "canary-secret-that-is-new") -> tuple[int, dict[str, Any]]:
     headers = {"Content-Type": "application/json"} | ({} if key is None else {"x-bridge-key": key})
     url = f"{world.host.url}/api/dataverse"
     async with aiohttp.ClientSession() as session, session.post(url, data=io.BytesIO(body), headers=headers) as answer:
@@ -80,13 +80,15 @@ async def test_what_is_not_for_us_is_taken_and_counted(sandbox: World, name: str
     assert sandbox.host.heard.counted["webhook_ignored"] == before + 1
 
 
-@pytest.mark.parametrize("key", [None, "", "wrong", "canary-secret-ne", "canary-secret-new,canary-secret-old"])
+@pytest.mark.parametrize(
+    "key", [None, "", "wrong", "canary-secret-that-is-ne", "canary-secret-that-is-new,canary-secret-that-is-old"]
+)
 async def test_a_wrong_secret_is_refused(sandbox: World, key: str | None) -> None:
     status, _ = await post(sandbox, changed(), key)
     assert status == 401
 
 
-@pytest.mark.parametrize("key", ["canary-secret-new", "canary-secret-old"])
+@pytest.mark.parametrize("key", ["canary-secret-that-is-new", "canary-secret-that-is-old"])
 async def test_both_live_secrets_open(sandbox: World, key: str) -> None:
     status, answer = await post(sandbox, changed(OperationId=key), key)
     assert (status, answer) == (202, {"hints": 1})

@@ -1,0 +1,57 @@
+"""A refused value: parked with its reason, shown, corrected in Dynamics, replayed by the command, and gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.people import People
+from sandbox.world import World
+from tests.component.sandbox.waiting import at_rest, eventually
+
+ROOT = Path(__file__).resolve().parents[3]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("sandbox")]
+
+
+async def bridge(world: World, *words: str) -> Any:
+    """What the command prints as JSON."""
+    settings = str(world.state / "host" / "settings.json")
+    command = [sys.executable, "-m", "cli", *words, "--json", "--settings", settings]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, complaint = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, output.decode() + complaint.decode()
+    return json.loads(output)
+
+
+async def test_a_refused_address_is_parked_corrected_and_replayed(sandbox: World, people: People) -> None:
+    row = {"firstname": "Parked", "lastname": "Canary", "emailaddress1": "not-an-address"}
+    made = await people.create("contacts", row)
+    assert await eventually(lambda: sandbox.broker.counts()["parked"]["active"] == 1)
+    (group,) = await bridge(sandbox, "deadletters", "list")
+    assert group["reason"]["slug"] == "refused_email"
+    assert group["lane"] == "contact-upsert"
+    assert "canary" not in json.dumps(group).lower()
+
+    await people.change(made, emailaddress1="parked@canary.test")
+    assert await eventually(lambda: _there(people, made)), "the correction alone brings the person over"
+    replayed = await bridge(sandbox, "deadletters", "replay", "--all", "--yes")
+    assert (replayed["chosen"], replayed["done"]) == (1, 1)
+    assert await at_rest(sandbox)
+    assert sandbox.broker.counts()["parked"]["active"] == 0, "an old message over newer data changes nothing"
+    assert await bridge(sandbox, "deadletters", "list") == []
+
+
+async def test_doctor_finds_nothing_wrong(sandbox: World) -> None:
+    findings = await bridge(sandbox, "doctor")
+    assert {finding["status"] for finding in findings} == {"ok"}
+
+
+async def _there(people: People, contact_id: str) -> bool:
+    return contact_id in await people.profiles()
