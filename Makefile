@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check unit simulate lint types contracts format lock clean
+.PHONY: help install run test check unit simulate bench lint types contracts format lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 /' | awk '{n=$$2; $$1=$$2=""; printf "  make %-10s%s\n", n, $$0}'
@@ -33,6 +33,9 @@ unit: install ## The tests
 
 simulate: install ## A long run of the protocol's simulation: 200,000 histories
 	@$(BIN)/python -m tests.simulation.many 200000
+
+bench: install ## Ratios against a bare loop that sends the same requests; takes some minutes
+	@$(BIN)/python -m bench
 
 lint: install ## ruff: rules and format
 	@$(BIN)/ruff check .

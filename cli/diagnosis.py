@@ -65,7 +65,8 @@ class Finding:
     remedy: str | None = None
 
 
-def _mapping(app: App) -> str:
+async def _mapping(app: App) -> str:
+    await app.ports.refresh_mapping()
     mapping = app.ports.mapping()
     return f"version {mapping.version}: {len(mapping.field_rows)} fields, {len(mapping.opt_outs)} opt-outs"
 
@@ -87,11 +88,12 @@ async def diagnose(wiring: Wiring, file: Path | None, checks: Sequence[Check], t
 
 
 async def _examine(app: App, checks: Sequence[Check], timeout_s: float) -> list[Finding]:
+    mapping = await _after({}, Check(MAPPING, _mapping), app, timeout_s)
     running: dict[str, asyncio.Task[Finding]] = {}
     for check in checks:  # what a check needs stands before it
         needed = {name: running[name] for name in check.needs}
         running[check.title.name] = asyncio.create_task(_after(needed, check, app, timeout_s))
-    return [_complete(), _ok(MAPPING, _mapping(app)), *await asyncio.gather(*running.values())]
+    return [_complete(), mapping, *await asyncio.gather(*running.values())]
 
 
 async def _after(needed: Mapping[str, asyncio.Task[Finding]], check: Check, app: App, timeout_s: float) -> Finding:

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
 
+from cli.participation import Participation, participation
 from shared.domain.change import RecordKey
 from shared.domain.contact import OLDEST, Contact, Profile, Value
+from shared.domain.field_row import Filled
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
-from shared.domain.mapping import Desired, FieldRow, Mapping, OptOutPair
+from shared.domain.mapping import DeleteMode, Desired, FieldRow, Mapping, OptOutPair, agree
 from shared.domain.rules import prevailing
 from shared.flows.contact import Seen, Sight
 from shared.flows.optout import in_dynamics
 from shared.ports import Ports
 
-Filled = Literal["set", "empty"]
+Presence = Literal["set", "empty"]
 Verdict = Literal["same", "differs"]
+Problem = Literal["truncated", "overlong", "unconvertible"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Evidence:
 
     @property
     def desired(self) -> Desired | None:
-        """What the profile should hold; None where Dynamics does not have the row."""
+        """What the profile should hold, if the contact takes part; None where Dynamics does not have the row."""
         return self.mapping.desired(self.contact) if self.contact else None
 
 
@@ -47,13 +50,19 @@ class Values:
 
 @dataclass(frozen=True)
 class FieldView:
-    """One row of the mapping. `wanted`: after replacements and default. None: that side was not read, or has no row."""
+    """One row of the mapping. `wanted`: after replacements and default. None: that side was not read, or has no row.
+
+    `apply_updates` False: written at creation and by a resync only. `problem`: the text is cut to the
+    field's length; or the value must not be sent, being too long or not of the field's type.
+    """
 
     column: str
     target: str
-    dynamics: Filled | None
-    wanted: Filled | None
-    campaign: Filled | None
+    apply_updates: bool
+    problem: Problem | None
+    dynamics: Presence | None
+    wanted: Presence | None
+    campaign: Presence | None
     verdict: Verdict | None
     values: Values | None = None
 
@@ -96,6 +105,8 @@ class Explanation:
     at: datetime
     in_dynamics: bool
     in_campaign: bool | None
+    part: Participation
+    delete_mode: DeleteMode
     fields: tuple[FieldView, ...]
     opt_outs: tuple[OptOutView, ...]
     ledger: LedgerView
@@ -103,6 +114,7 @@ class Explanation:
 
 async def gather(ports: Ports, contact_id: str, *, look: bool) -> Evidence:
     """Reads only. `look`: ask Campaign, too, which is one engine call. Raises Outcome."""
+    await ports.refresh_mapping()
     key = RecordKey(ports.mapping().table, contact_id)
     ledger = await ports.ledger.get(key)
     contact = await ports.dynamics.contact(contact_id)
@@ -121,7 +133,9 @@ def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
         at=evidence.now,
         in_dynamics=evidence.contact is not None,
         in_campaign=None if evidence.profile is Sight.UNSEEN else profile is not None,
-        fields=tuple(_field(row, evidence.contact, profile, show=show_values) for row in evidence.mapping.field_rows),
+        part=participation(evidence.mapping, evidence.contact),
+        delete_mode=evidence.mapping.delete_mode,
+        fields=tuple(_field(row, evidence, profile, show=show_values) for row in evidence.mapping.field_rows),
         opt_outs=tuple(_opt_out(pair, evidence.contact, profile) for pair in evidence.mapping.opt_outs),
         ledger=_ledger(evidence),
     )
@@ -129,19 +143,23 @@ def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
 
 def differing(desired: Desired, profile: Profile) -> list[str]:
     """The targets that an update would change, each by the mapping's own comparison."""
-    return [name for name, value in desired.fields.items() if Desired({name: value}, "", {}).differs_from(profile)]
+    return [name for name, value in desired.updates.items() if not agree(profile.fields.get(name), value)]
 
 
-def _field(row: FieldRow, contact: Contact | None, profile: Profile | None, *, show: bool) -> FieldView:
-    raw = contact.columns.get(row.column) if contact else None
-    wanted = row.value(contact) if contact else None
+def _field(row: FieldRow, evidence: Evidence, profile: Profile | None, *, show: bool) -> FieldView:
+    contact = evidence.contact
+    raw = row.raw(contact) if contact else None
+    filled = row.filled(contact, evidence.mapping.types) if contact else None
+    wanted = filled.value if filled else None
     held = profile.fields.get(row.target) if profile else None
     verdict: Verdict | None = None
     if contact and profile:
-        verdict = "differs" if Desired({row.target: wanted}, "", {}).differs_from(profile) else "same"
+        verdict = "same" if agree(held, wanted) else "differs"
     return FieldView(
-        column=row.column,
+        column=row.source,
         target=row.target,
+        apply_updates=row.apply_updates,
+        problem=_problem(filled) if filled else None,
         dynamics=_filled(raw) if contact else None,
         wanted=_filled(wanted) if contact else None,
         campaign=_filled(held) if profile else None,
@@ -150,7 +168,15 @@ def _field(row: FieldRow, contact: Contact | None, profile: Profile | None, *, s
     )
 
 
-def _filled(value: Value) -> Filled:
+def _problem(filled: Filled) -> Problem | None:
+    if filled.refused:
+        return "unconvertible"
+    if filled.overlong:
+        return "overlong"
+    return "truncated" if filled.cut else None
+
+
+def _filled(value: Value) -> Presence:
     return "empty" if value is None or value == "" else "set"
 
 
@@ -185,10 +211,9 @@ def _because(dynamics: bool, campaign: bool, modified_on: datetime, changed_at: 
 
 def _ledger(evidence: Evidence) -> LedgerView:
     row, desired = evidence.ledger, evidence.desired
-    known = isinstance(row.state, Present) and desired is not None
     return LedgerView(
         state=_state(row),
-        up_to_date=row.state == Present(desired.digest) if known and desired else None,
+        up_to_date=row.state == Present(desired.digest) if isinstance(row.state, Present) and desired else None,
         deletion_seen=row.witness,
         incarnation=row.generation,
         kept_opt_outs=tuple(sorted(row.flags)),

@@ -22,7 +22,7 @@ from shared.engine.alignment import Turn
 from shared.errors import Drop, Halt, Outcome, Park, Reason
 from shared.flows.contact import Sight
 from shared.ports import Campaign, Dynamics, Outgoing, Ports, Recorded
-from shared.stores.memory import MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
 from shared.wire import decode_hint
 
 Ending = Literal["settled", "later", "parked", "halted", "open"]
@@ -64,15 +64,16 @@ async def rehearse(ports: Ports, evidence: Evidence, why: Why) -> Rehearsal:
     """Calls nobody and writes nothing. `ports` gives clock, timings and mapping."""
     steps: list[Step] = []
     try:
-        reason = await _work(_stand_ins(ports, evidence, steps), _hint(evidence, why))
+        reason = await work(_stand_ins(ports, evidence, steps), _hint(evidence, why))
     except _Unread as unread:
         return Rehearsal(why, tuple(steps), "open", None, str(unread))
     except Outcome as outcome:
-        return Rehearsal(why, tuple(steps), _ending(outcome), outcome.reason.slug, outcome.reason.meaning)
+        return Rehearsal(why, tuple(steps), ending(outcome), outcome.reason.slug, outcome.reason.meaning)
     return Rehearsal(why, tuple(steps), "settled", reason.slug, reason.meaning)
 
 
-async def _work(ports: Ports, hint: Hint) -> Reason:
+async def work(ports: Ports, hint: Hint) -> Reason:
+    """What the engine does with a hint that is delivered for the first time. Raises Outcome."""
     if hint.lane is Lane.OPTOUT:
         return await optouts.settle(ports, hint)
     return await Turn(ports, hint, delivery_count=1).run()
@@ -82,7 +83,8 @@ def _hint(evidence: Evidence, why: Why) -> Hint:
     return Hint(f"rehearsal/{why}", evidence.key, why, Source.CLI, evidence.now)
 
 
-def _ending(outcome: Outcome) -> Ending:
+def ending(outcome: Outcome) -> Ending:
+    """What the engine does with a message whose work ended so."""
     match outcome:
         case Drop():
             return "settled"
@@ -104,6 +106,7 @@ def _stand_ins(ports: Ports, evidence: Evidence, steps: list[Step]) -> Ports:
         dynamics=_Dynamics(evidence, steps),
         campaign=_Campaign(evidence, steps),
         ledger=ledger,
+        deletions=MemoryDeletions(),
         watermarks=MemoryWatermarks(),
         bus=_Bus(steps),
         telemetry=_Silence(),
@@ -165,6 +168,11 @@ class _Campaign(Campaign):
     @override
     async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
         self._note(f"opt the profile out: {', '.join(sorted(attributes))} = TRUE")
+        return True
+
+    @override
+    async def delete_profile(self, handle: str) -> bool:
+        self._note("delete the profile; what Campaign logged of the person stays")
         return True
 
     @override

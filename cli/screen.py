@@ -84,6 +84,11 @@ def text(value: object) -> str:
             return str(value)
 
 
+def count(number: int, what: str) -> str:
+    """`1 engine call`, `2,000 engine calls`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON may hold
     """What JSON has no word for. Raises TypeError."""
     match value:

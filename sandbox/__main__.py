@@ -59,7 +59,7 @@ async def _story(state: Path) -> bool:
 async def _stay(state: Path, *, with_story: bool) -> bool:
     console = Console()
     with console.status("Starting the sandbox …"):
-        sandbox = await world.start(usual_or_free(), state)
+        sandbox = await _at_usual_ports(state)
     try:
         async with People(sandbox) as people:
             console.print(picture.urls(sandbox))
@@ -74,6 +74,14 @@ async def _stay(state: Path, *, with_story: bool) -> bool:
     finally:
         with console.status("Stopping …"):
             await sandbox.stop()
+
+
+async def _at_usual_ports(state: Path) -> world.World:
+    """Elsewhere, if somebody takes one of the usual ports before we do."""
+    try:
+        return await world.start(usual_or_free(), state)
+    except (AzuriteError, HostError, OSError):
+        return await world.start(free(), state)
 
 
 def _run(work: Coroutine[Any, Any, bool]) -> bool:

@@ -65,14 +65,15 @@ class HostProcess:
         self._reader: asyncio.Task[None] | None = None
         self._tail: deque[str] = deque(maxlen=40)
         self.heard = Heard()
+        self.settings_file = state / "settings.json"
         self.url = f"http://localhost:{port}"
 
     async def start(self) -> None:
         """Start it and wait until it runs. Raises HostError."""
         self._state.mkdir(parents=True, exist_ok=True)
-        file = self._state / "settings.json"
-        file.write_text(json.dumps({"IsEncrypted": False, "Values": self._settings}), encoding="utf-8")
-        command = [sys.executable, "-m", "sandbox.host", "--app", str(ROOT), "--settings", str(file)]
+        document = {"IsEncrypted": False, "Values": self._settings}
+        self.settings_file.write_text(json.dumps(document), encoding="utf-8")
+        command = [sys.executable, "-m", "sandbox.host", "--app", str(ROOT), "--settings", str(self.settings_file)]
         options = ["--port", str(self._port), "--state", str(self._state), "--end-with-stdin"]
         environment = {name: value for name, value in os.environ.items() if name not in self._settings}
         self._process = await asyncio.create_subprocess_exec(

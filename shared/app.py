@@ -13,9 +13,12 @@ from random import SystemRandom
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
+from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
 from shared import mapping_file, settings
+from shared.clients.budget import BudgetedSender, CallBudget
+from shared.clients.calls import Sender
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
@@ -26,17 +29,24 @@ from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
 from shared.clients.http import Http
+from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mapping
+from shared.domain.pace import Pace
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
+from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Ports
 from shared.settings import Settings
+from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
+from shared.stores.deletions import HourlyDeletions
 from shared.stores.files import SftpFiles
+from shared.stores.live_mapping import LiveMapping
+from shared.stores.mappings import BlobMappings, blob_service
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
@@ -57,6 +67,7 @@ class App:
     dynamics: DynamicsClient
     campaign: CampaignClient
     dead_letters: DeadLetters
+    mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
 
 
@@ -87,25 +98,27 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 
 def build(config: Settings) -> App:
     """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for an SFTP key."""
-    mapping = _mapping(config)
-    connections = _connect(config)
-    telemetry, now = Telemetry(), SystemClock().now
-    dynamics = DynamicsClient(_dynamics(config), connections.http, connections.entra, lambda: mapping, now)
-    campaign = CampaignClient(_campaign(config), connections.http, connections.ims, now)
+    connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
+    mappings = BlobMappings(connections.blobs, now)
+    mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
+    dynamics = DynamicsClient(dynamics_config(config), connections.to_dynamics, connections.entra, mapping, now)
+    campaign = CampaignClient(campaign_config(config), connections.to_campaign, connections.ims, now)
     ports = Ports(
         dynamics=dynamics,
         campaign=campaign,
-        events=JournalEvents(_campaign(config), connections.http, connections.ims, now),
+        events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
         files=_files(config),
         read_export=read_export,
         ledger=TableLedger(connections.tables),
+        deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,
         clock=SystemClock(),
         random=SystemRandom(),
         timings=config.timings(),
         telemetry=telemetry,
-        mapping=lambda: mapping,
+        mapping=mapping,
+        refresh_mapping=mapping.refresh,
     )
     return App(
         settings=config,
@@ -116,6 +129,7 @@ def build(config: Settings) -> App:
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,
+        mappings=mappings,
         close=connections.close,
     )
 
@@ -125,8 +139,12 @@ class _Connections:
     """What holds sockets, and is closed at the end."""
 
     http: Http
+    to_dynamics: Sender
+    to_campaign: Sender
+    budget: CallBudget | None
     credential: DefaultAzureCredential
     tables: TableServiceClient
+    blobs: BlobServiceClient
     broker: ServiceBusClient
     bus: ServiceBusLanes
     dead_letters: DeadLetters
@@ -136,7 +154,9 @@ class _Connections:
     async def close(self) -> None:
         await self.bus.close()
         await self.dead_letters.close()
-        for connection in (self.broker, self.tables, self.http, self.entra, self.credential):
+        if self.budget is not None:
+            await self.budget.close()
+        for connection in (self.broker, self.tables, self.blobs, self.http, self.entra, self.credential):
             await connection.close()
 
 
@@ -145,16 +165,32 @@ def _connect(config: Settings) -> _Connections:
     credential = DefaultAzureCredential(managed_identity_client_id=config.identity_client_id)
     broker = service_bus_client(_secret(config.service_bus), config.service_bus_namespace, credential)
     bus = ServiceBusLanes(broker)
+    tables = table_service(_secret(config.storage), config.storage_table_url, credential)
+    budget = _budget(config, tables)
+    to_campaign = _paced(http, config.campaign_max_in_flight)
     return _Connections(
         http=http,
+        to_dynamics=_paced(http, config.dynamics_max_in_flight),
+        to_campaign=to_campaign if budget is None else BudgetedSender(to_campaign, budget),
+        budget=budget,
         credential=credential,
-        tables=table_service(_secret(config.storage), config.storage_table_url, credential),
+        tables=tables,
+        blobs=blob_service(_secret(config.storage), config.storage_blob_url, credential),
         broker=broker,
         bus=bus,
         dead_letters=DeadLetters(broker, bus),
-        entra=MsalTokens(_dynamics(config)),
-        ims=ImsTokens(_campaign(config), http, SystemClock().now),
+        entra=MsalTokens(dynamics_config(config)),
+        ims=ImsTokens(campaign_config(config), http, SystemClock().now),
     )
+
+
+def _paced(http: Http, ceiling: int) -> PacedSender:
+    return PacedSender(http, Limiter(Pace(ceiling)), SystemClock().now)
+
+
+def _budget(config: Settings, tables: TableServiceClient) -> CallBudget | None:
+    per_day = config.campaign_calls_per_day
+    return CallBudget(TableCallCounter(tables), per_day, SystemClock().now, SystemRandom()) if per_day else None
 
 
 def _secret(value: SecretStr | None) -> str | None:
@@ -166,19 +202,20 @@ def _files(config: Settings) -> SftpFiles:
     return SftpFiles.from_settings(config.optout_sftp_url, key, config.optout_sftp_host_key)
 
 
-def _mapping(config: Settings) -> Mapping:
+def _shipped(config: Settings) -> Mapping:
     try:
         text = (ROOT / config.mapping_file).read_text(encoding="utf-8")
     except OSError as error:
         raise MappingError(f"MAPPING_FILE {config.mapping_file}: {error.strerror}") from None
-    return mapping_file.parse(text)
+    return mapping_file.read(text)
 
 
 def _patience(config: Settings) -> Patience:
     return Patience(timedelta(days=config.retry_max_age_days), timedelta(days=config.event_max_age_days))
 
 
-def _dynamics(config: Settings) -> DynamicsConfig:
+def dynamics_config(config: Settings) -> DynamicsConfig:
+    """Where Dataverse is, from the settings."""
     return DynamicsConfig(
         url=config.dynamics_url,
         authority=config.dynamics_authority,
@@ -188,7 +225,8 @@ def _dynamics(config: Settings) -> DynamicsConfig:
     )
 
 
-def _campaign(config: Settings) -> CampaignConfig:
+def campaign_config(config: Settings) -> CampaignConfig:
+    """Where Campaign is, from the settings."""
     return CampaignConfig(
         url=config.campaign_url,
         token_url=config.campaign_token_url,

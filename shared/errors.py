@@ -13,6 +13,12 @@ class Reason(Enum):
     UNCHANGED = ("unchanged", "Both sides already agree; nothing was written.", "None.")
     ALREADY_GONE = ("already_gone", "The contact is gone and so is its profile.", "None.")
     STILL_THERE = ("still_there", "A message said deleted, but Dynamics still has the row.", "None: the row decides.")
+    FILTERED_OUT = (
+        "filtered_out",
+        "The mapping's filters keep the contact out; its profile is left as it is.",
+        "None.",
+    )
+    DELETION_IGNORED = ("deletion_ignored", "The contact is gone; the mapping says to leave its profile.", "None.")
     GONE_UNWITNESSED = (
         "gone_unwitnessed",
         "Dynamics does not show the row, but no message says that it was deleted.",
@@ -50,6 +56,11 @@ class Reason(Enum):
         "The folder of the opt-out file cannot be reached or read; the detail says which step failed.",
         "Check OPTOUT_SFTP_URL, OPTOUT_SFTP_KEY and OPTOUT_SFTP_HOST_KEY.",
     )
+    BUDGET_SPENT = (
+        "budget_spent",
+        "The day's engine calls (CAMPAIGN_CALLS_PER_DAY) are spent; opt-outs and deletions still go.",
+        "None: it goes on after midnight UTC. If it lasts for days: raise the budget.",
+    )
     NO_CONTACT = ("no_contact", "E-mail events of a contact that Dynamics does not have (yet).", "None.")
 
     # Park: a person must look.
@@ -58,6 +69,11 @@ class Reason(Enum):
         "refused_value",
         "Campaign refuses a value (enumeration, length, type).",
         "Correct the mapping or the value in Dynamics, then replay.",
+    )
+    VALUE_TOO_LONG = (
+        "value_too_long",
+        "A text is longer than its field in Campaign, and the mapping does not say to cut it.",
+        "Shorten it in Dynamics, or say `too_long: truncate` in the field's row; then replay.",
     )
     REFUSED_FIELD = (
         "refused_field",
@@ -82,6 +98,11 @@ class Reason(Enum):
         "Find the cause in the earlier reasons; replay.",
     )
 
+    MAPPING_UNREADABLE = (
+        "mapping_unreadable",
+        "The mapping version in force cannot be read; the one that ran before stays.",
+        "`bridge mapping history`, then roll back.",
+    )
     WRONG_FILE = (
         "wrong_file",
         "A file in the opt-out folder is not an export of the agreed form; none of its rows was read.",
@@ -104,6 +125,11 @@ class Reason(Enum):
         "dynamics_credentials",
         "Dataverse refuses the credentials or the application user's role.",
         "Check DYNAMICS_CLIENT_ID, DYNAMICS_CLIENT_SECRET and the security role.",
+    )
+    DELETE_LIMIT = (
+        "delete_limit",
+        "More deletions in an hour than the mapping allows; they wait.",
+        "Find out who deletes. If it is meant, raise `deletes_per_hour` in the mapping.",
     )
     CAMPAIGN_MISCONFIGURED = (
         "campaign_misconfigured",

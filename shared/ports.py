@@ -6,7 +6,7 @@ and its answer is not known; everything else they raise means that nothing was w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -83,6 +83,10 @@ class Campaign(Protocol):
         """Set the attributes to TRUE. False: there is no such profile."""
         ...
 
+    async def delete_profile(self, handle: str) -> bool:
+        """False: there is no such profile."""
+        ...
+
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         """Asking again under the same name changes nothing."""
         ...
@@ -130,6 +134,14 @@ class Ledger(Protocol):
 
     def pending(self) -> AsyncIterator[LedgerRow]:
         """Rows with a privacy request that has not been seen to end."""
+        ...
+
+
+class Deletions(Protocol):
+    """How many deletions were ordered in the running hour, by all processes together."""
+
+    async def take(self, per_hour: int) -> bool:
+        """Count one more; False: the hour's are used up."""
         ...
 
 
@@ -229,9 +241,17 @@ class WrongFileError(ValueError):
 ReadExport = Callable[[AsyncIterator[str]], AsyncIterator[ExportedRow | BadRow]]
 
 
+async def unchanged() -> None:
+    """For a mapping that never changes."""
+
+
 @dataclass(frozen=True)
 class Ports:
-    """All of them, as one flow's work needs them. `mapping` is asked anew for every message: it can change."""
+    """All of them, as one flow's work needs them.
+
+    `mapping` is asked anew for every message: it can change. `refresh_mapping` comes before every piece of work and
+    raises Retry while it is not known which mapping is in force.
+    """
 
     dynamics: Dynamics
     campaign: Campaign
@@ -239,6 +259,7 @@ class Ports:
     files: Files
     read_export: ReadExport
     ledger: Ledger
+    deletions: Deletions
     watermarks: Watermarks
     bus: Bus
     clock: Clock
@@ -246,3 +267,4 @@ class Ports:
     timings: Timings
     telemetry: Telemetry
     mapping: Callable[[], MappingRules]
+    refresh_mapping: Callable[[], Awaitable[None]] = unchanged

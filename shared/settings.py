@@ -27,7 +27,11 @@ Url = Annotated[str, BeforeValidator(lambda value: str(AnyUrl(value)).rstrip("/"
 
 
 # Of each pair one is needed: a connection string, or a name that the managed identity uses.
-ALTERNATIVES = (("service_bus", "service_bus_namespace"), ("storage", "storage_table_url"))
+ALTERNATIVES = (
+    ("service_bus", "service_bus_namespace"),
+    ("storage", "storage_table_url"),
+    ("storage", "storage_blob_url"),
+)
 
 
 class SettingsError(ValueError):
@@ -69,6 +73,9 @@ class Settings(BaseModel):
     storage_table_url: str | None = Field(
         None, alias="Storage__tableServiceUri", description="The tables by address, with the managed identity."
     )
+    storage_blob_url: str | None = Field(
+        None, alias="Storage__blobServiceUri", description="The blobs by address, with the managed identity."
+    )
     identity_client_id: str | None = Field(
         None, alias="AZURE_CLIENT_ID", description="The user-assigned identity's client id, if not the system's."
     )
@@ -81,6 +88,15 @@ class Settings(BaseModel):
     check_after_seconds: float = Field(600, gt=0, description="When an uncertain record is verified on its own.")
     retry_max_age_days: float = Field(7, gt=0, description="A message retried for longer is parked.")
     event_max_age_days: float = Field(2, gt=0, description="An event whose contact does not appear is dropped.")
+    dynamics_max_in_flight: int = Field(
+        32, ge=1, le=48, description="Most calls to Dynamics at once, for each process; it starts with 4 and climbs."
+    )
+    campaign_max_in_flight: int = Field(
+        16, ge=1, le=48, description="Most calls to Campaign at once, for each process; it starts with 4 and climbs."
+    )
+    campaign_calls_per_day: int = Field(
+        0, ge=0, description="Engine calls to Campaign a UTC day, all processes together; 0: no budget."
+    )
     event_limit_per_run: int = Field(10_000, gt=0, description="E-mail events read in one run of event_egress.")
 
     @model_validator(mode="after")

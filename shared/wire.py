@@ -34,6 +34,7 @@ class _Hint(_Model):
     columns: list[Text] = []
     by: Text | None = None
     attempt: int = 0
+    created: bool = False
 
 
 class _Fact(_Model):
@@ -103,12 +104,13 @@ def _hint_out(hint: Hint) -> _Hint:
         columns=sorted(hint.columns),
         by=hint.by,
         attempt=hint.attempt,
+        created=hint.created,
     )
 
 
 def _hint_in(m: _Hint) -> Hint:
     key = RecordKey(m.table, m.record)
-    return Hint(m.id, key, m.why, m.source, m.first_seen, frozenset(m.columns), m.by, m.attempt)
+    return Hint(m.id, key, m.why, m.source, m.first_seen, frozenset(m.columns), m.by, m.attempt, m.created)
 
 
 def _chunk_out(chunk: FactChunk) -> _Chunk:

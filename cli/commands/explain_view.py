@@ -9,15 +9,32 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import screen
+from cli.execution import Execution
 from cli.explanation import Explanation, FieldView, OptOutView
 from cli.rehearsal import Rehearsal
+from shared.domain.mapping import DeleteMode, WhenFilteredOut
 
+OUT = {
+    WhenFilteredOut.LEAVE: "Its profile, if there is one, is left as it is.",
+    WhenFilteredOut.DELETE: "Its profile, if there is one, is treated as if the contact were deleted.",
+}
+DELETED = {
+    DeleteMode.PRIVACY_REQUEST: "Campaign is asked to delete the person's data (privacy request)",
+    DeleteMode.PROFILE_DELETE: "the profile is deleted; what Campaign logged of the person stays",
+    DeleteMode.IGNORE: "the profile is left as it is",
+}
+PROBLEMS = {
+    "truncated": "cut to the field's length",
+    "overlong": "too long: not sent, the message is parked",
+    "unconvertible": "not of the field's type: not sent, the message is parked",
+}
 THERE = {True: "there", False: "not there", None: "not looked at"}
 
 
 def tables(explanation: Explanation, hints: Sequence[Rehearsal]) -> Iterator[RenderableType]:
     """From what is there to what would happen."""
     yield _head(explanation)
+    yield from _part(explanation)
     shown = any(view.values for view in explanation.fields)
     yield _values(explanation.fields) if shown else _fields(explanation.fields)
     yield from _opt_outs(explanation.opt_outs)
@@ -36,16 +53,39 @@ def _head(explanation: Explanation) -> Text:
     )
 
 
+def _part(explanation: Explanation) -> Iterator[Text]:
+    """Whether the contact takes part, and what follows where it does not."""
+    part = explanation.part
+    if part.passes is False:
+        yield Text("Kept out by the mapping's filters:", style="yellow")
+        yield from (Text(f"  does not hold: {condition}") for condition in part.kept_out_by)
+        yield Text(f"  {OUT[part.when_filtered_out]}")
+    elif part.passes:
+        yield Text(
+            "Takes part: " + ("the mapping's filters let it pass." if part.filtered else "there are no filters.")
+        )
+    yield Text(f"If it is deleted in Dynamics: {DELETED[explanation.delete_mode]}.\n")
+
+
 def _fields(views: Sequence[FieldView]) -> Table:
-    columns = ("Dynamics", "Campaign", "Verdict", "wanted", "there")
-    rows = ((view.column, view.target, view.verdict, view.wanted, view.campaign) for view in views)
+    columns = ("Dynamics", "Campaign", "Verdict", "wanted", "there", "Note")
+    rows = ((view.column, view.target, view.verdict, view.wanted, view.campaign, _note(view)) for view in views)
     return screen.table("Fields", columns, rows, firm=3)
+
+
+def _note(view: FieldView) -> str:
+    creation = "" if view.apply_updates else "at creation and by a resync only"
+    return ", ".join(filter(None, (PROBLEMS.get(view.problem or ""), creation)))
 
 
 def _values(views: Sequence[FieldView]) -> Table:
     """`from`: as Dynamics has it; `wanted`: as the mapping gives it; `there`: as Campaign has it."""
-    columns = ("Campaign", "Verdict", "from", "wanted", "there")
-    rows = ((v.target, v.verdict, v.values.dynamics, v.values.wanted, v.values.campaign) for v in views if v.values)
+    columns = ("Campaign", "Verdict", "from", "wanted", "there", "Note")
+    rows = (
+        (v.target, v.verdict, v.values.dynamics, v.values.wanted, v.values.campaign, _note(v))
+        for v in views
+        if v.values
+    )
     return screen.table("Fields", columns, rows, firm=2)
 
 
@@ -77,7 +117,7 @@ def _ledger(explanation: Explanation) -> Table:
         "a deletion was seen": row.deletion_seen,
         "incarnation": row.incarnation,
         "opt-outs kept of a deleted profile": ", ".join(row.kept_opt_outs),
-        "privacy request": row.privacy_request,
+        "privacy request that has not ended": row.privacy_request,
         "  sent at": row.privacy_request_sent_at,
         "claimed by a worker until": row.claimed_until,
         "will be verified at": row.check_at,
@@ -91,3 +131,19 @@ def _hint(hint: Rehearsal) -> Iterator[Text]:
     for number, step in enumerate(hint.steps, start=1):
         cost = f" [{step.calls} engine call]" if step.calls else ""
         yield Text(f"      {number}. {step.order}{cost}")
+
+
+def executions(done: Sequence[Execution]) -> Iterator[Text]:
+    """How the real work ended."""
+    yield Text("\nPerformed", style="bold")
+    for one in done:
+        reason = f" ({one.reason})" if one.reason else ""
+        style = "green" if one.settled else "bold red"
+        cost = f" [engine calls made: {one.calls}]"
+        yield Text.assemble((f"  {one.why}", "bold"), " → ", (one.ending, style), f"{reason}: {one.meaning}{cost}")
+        if one.detail:
+            yield Text(f"      {one.detail}")
+        if one.remedy:
+            yield Text(f"      What to do: {one.remedy}")
+        if one.after_s is not None:
+            yield Text(f"      Another try has a chance in {one.after_s:.0f} s.")

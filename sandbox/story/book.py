@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from sandbox.addresses import ROOT
 from sandbox.people import People, Row
 from sandbox.world import World
 
@@ -60,6 +62,21 @@ class Book:
             if time.monotonic() > until:
                 return False
             await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def bridge(self, *words: str) -> bool:
+        """Run the command with the function app's settings; whether it says that all is well."""
+        settings = str(self.world.host.settings_file)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli", *words, "--settings", settings),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            self.tell(output.decode(errors="replace"))
+        return process.returncode == 0
 
     async def at_rest(self) -> bool:
         """No message waits for work or for its time."""

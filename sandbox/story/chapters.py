@@ -12,6 +12,13 @@ FIRST_NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "
 LAST_NAMES = ("Byron", "Hopper", "Mathison", "Wybe")
 
 
+async def mapped(book: Book) -> None:
+    """The operator puts the mapping in force, checked against both systems."""
+    book.open("The mapping is checked against both systems and put in force")
+    applied = await book.bridge("mapping", "apply", "mapping.yaml", "--yes")
+    await book.expect("bridge mapping apply took it", lambda: applied)
+
+
 async def created(book: Book) -> None:
     """Twenty people, one of them opted out, one inactive; and one in Campaign whom the sync did not create."""
     book.open("Contacts are created in Dynamics")
@@ -134,7 +141,7 @@ async def _count(book: Book) -> None:
     }
 
 
-CHAPTERS: tuple[Chapter, ...] = (created, changed, outage, opted_out, engaged, deleted, ended)
+CHAPTERS: tuple[Chapter, ...] = (mapped, created, changed, outage, opted_out, engaged, deleted, ended)
 
 
 def _row(number: int) -> dict[str, object]:

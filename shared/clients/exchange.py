@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.clients.calls import NotSentError, Request, Response, Sender, UnansweredError
+from shared.clients.limiter import NoTurnError
 from shared.clients.outcomes import Reasons, busy, unanswered
 from shared.errors import Halt, Retry
 
@@ -67,6 +68,8 @@ class Exchange:
         authorised = replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
         try:
             return await self._http.send(authorised, ends_at - asyncio.get_running_loop().time())
+        except NoTurnError as error:
+            raise Retry(self._reasons.busy, str(error), after_s=error.after_s) from None
         except NotSentError as error:
             raise Retry(self._reasons.unreachable, f"not sent: {error}") from None
         except UnansweredError as error:

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 USER_AGENT = "dynamics-campaign-bridge"
 # Dataverse refuses the 52nd request at once of one user.
 CONNECTIONS_PER_HOST = 48
+# Reading twice is reading once. aiohttp also takes PUT and DELETE for repeatable.
+READS = frozenset({"GET", "HEAD"})
 
 
 @dataclass
@@ -29,11 +31,15 @@ class _Progress:
     sent: bool = False
 
 
+class BrokenConnectionError(aiohttp.ClientError):
+    """A connection broke under a write; unlike aiohttp's own errors for this, none that makes aiohttp send it again."""
+
+
 class Http:
     """Sends requests over kept-open connections, which belong to the event loop of the first call.
 
-    `observe` is told of every call. TLS follows Python's defaults, so SSL_CERT_FILE adds an authority. aiohttp repeats
-    a GET by itself, once, when the server had closed the idle connection; it never repeats a POST or a PATCH.
+    `observe` is told of every call. TLS follows Python's defaults, so SSL_CERT_FILE adds an authority. A GET is
+    repeated, once, when the server had closed the idle connection; a write never is, whatever its method.
     """
 
     def __init__(
@@ -97,6 +103,7 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT},
                 trace_configs=[trace],
+                middlewares=(_send_writes_once,),
             )
         return self._session
 
@@ -113,6 +120,18 @@ async def _mark_sent(
 ) -> None:
     """Told just before the first byte is written, so that a doubt counts as sent."""
     context.trace_request_ctx.sent = True
+
+
+async def _send_writes_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp sends again after these two errors, outside of this; what it does not know it leaves alone."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in READS:
+            raise
+        raise BrokenConnectionError(type(error).__name__) from error
 
 
 def _joined(headers: CIMultiDictProxy[str]) -> dict[str, str]:

@@ -27,9 +27,14 @@ class Reasons:
 
 def busy(response: Response, reasons: Reasons, now: datetime) -> Retry | None:
     """429 and 503 mean: not carried out, come back later."""
-    if response.status not in _BUSY:
+    if not is_busy(response.status):
         return None
     return Retry(reasons.busy, f"status {response.status}", after_s=retry_after_s(response.headers, now))
+
+
+def is_busy(status: int) -> bool:
+    """Whether a status asks for patience."""
+    return status in _BUSY
 
 
 def is_unclear(status: int) -> bool:

@@ -51,7 +51,10 @@ class RecordKey:
 
 @dataclass(frozen=True)
 class Hint:
-    """`id` names the chain of copies: every retry keeps it and adds its attempt (protocol rule M3)."""
+    """`id` names the chain of copies: every retry keeps it and adds its attempt (protocol rule M3).
+
+    `created`: the announcement was of a creation, so every column may be news, and no profile is expected.
+    """
 
     id: str
     record: RecordKey
@@ -61,6 +64,7 @@ class Hint:
     columns: frozenset[str] = field(default_factory=frozenset)
     by: str | None = None
     attempt: int = 0
+    created: bool = False
 
     @property
     def message_id(self) -> str:
@@ -74,7 +78,7 @@ class Hint:
 
     def follow_up(self, why: Why, suffix: str) -> Hint:
         """A new hint about the same record, caused by the work on this one."""
-        return replace(self, id=f"{self.id[:80]}/{why}-{suffix}", why=why, source=Source.FLOW, attempt=0)
+        return replace(self, id=f"{self.id[:80]}/{why}-{suffix}", why=why, source=Source.FLOW, attempt=0, created=False)
 
 
 class RowChange(StrEnum):

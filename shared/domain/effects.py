@@ -45,6 +45,15 @@ class RequestPrivacyDelete:
 
 
 @dataclass(frozen=True)
+class DeleteProfile:
+    """Remove the profile itself; what Campaign logged of the person stays. `opted_out`: as for a privacy request."""
+
+    contact_id: str
+    handle: str
+    opted_out: frozenset[str]
+
+
+@dataclass(frozen=True)
 class SendHint:
     """Put a hint into its lane."""
 
@@ -85,6 +94,6 @@ class RecordActivity:
     activity_id: str
 
 
-ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete
+ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete | DeleteProfile
 OptOutEffect = WriteOptOuts | OptOutProfile | RememberFlags
 Effect = ProfileEffect | OptOutEffect | SendHint | RecordActivity

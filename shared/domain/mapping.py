@@ -1,4 +1,4 @@
-"""The mapping: which Dynamics column becomes which Campaign field, and what a contact's profile should hold."""
+"""The mapping: what a contact's profile should hold, which contacts take part, and what happens to those that go."""
 
 from __future__ import annotations
 
@@ -8,37 +8,49 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.domain import filters
 from shared.domain.contact import Contact, Profile, Value
+from shared.domain.conversion import LOOKUPS, ColumnType, Target, TargetType, Types
+from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup, Picklist, TooLong
+from shared.domain.filters import Filter
+
+__all__ = [  # a mapping and all that it is made of
+    "ColumnType",
+    "Constant",
+    "DeleteMode",
+    "Desired",
+    "FieldRow",
+    "Filter",
+    "FromColumn",
+    "FromTemplate",
+    "Lookup",
+    "Mapping",
+    "OptOutPair",
+    "Picklist",
+    "Privacy",
+    "Target",
+    "TargetType",
+    "TooLong",
+    "Types",
+    "WhenFilteredOut",
+    "agree",
+    "digest",
+]
 
 
-class Picklist(StrEnum):
-    """How a choice column travels: under its label or its technical code."""
+class DeleteMode(StrEnum):
+    """What follows when a contact is deleted."""
 
-    LABEL = "label"
-    CODE = "code"
+    PRIVACY_REQUEST = "privacy_request"
+    PROFILE_DELETE = "profile_delete"
+    IGNORE = "ignore"
 
 
-@dataclass(frozen=True)
-class FieldRow:
-    """One row of Adobe's mapping screen: `column` becomes `target` (dotted for nested fields).
+class WhenFilteredOut(StrEnum):
+    """What becomes of the profile of a contact that the filters no longer let pass."""
 
-    `replacements` apply to the value before `default`, which stands in for an empty one. Keys are the value as text.
-    """
-
-    column: str
-    target: str
-    picklist: Picklist = Picklist.CODE
-    replacements: MappingOf[str, Value] = field(default_factory=dict)
-    default: Value = None
-
-    def value(self, contact: Contact) -> Value:
-        """What the field should hold. An empty text counts as empty."""
-        raw = contact.columns.get(self.column)
-        if self.picklist is Picklist.LABEL:
-            raw = contact.labels.get(self.column, raw)
-        if str(raw) in self.replacements:
-            return self.replacements[str(raw)]
-        return self.default if raw is None or raw == "" else raw
+    LEAVE = "leave"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True)
@@ -59,15 +71,24 @@ class Privacy:
 
 @dataclass(frozen=True)
 class Desired:
-    """What a profile should be. `opted_out`: by Campaign attribute."""
+    """What a profile should be. `opted_out`: by Campaign attribute.
+
+    `fields`: all of them, for a creation or a resync. `updates`: those that follow a change; `digest` is theirs.
+    `truncated`: fields whose text was cut. `overlong`, `unconvertible`: fields whose value must not be sent (too long;
+    not of the field's type). They are still in `fields`, as Dynamics has them: whoever writes must look here first.
+    """
 
     fields: MappingOf[str, Value]
+    updates: MappingOf[str, Value]
     digest: str
     opted_out: MappingOf[str, bool]
+    truncated: frozenset[str] = frozenset()
+    overlong: frozenset[str] = frozenset()
+    unconvertible: frozenset[str] = frozenset()
 
     def differs_from(self, profile: Profile) -> bool:
-        """Whether an update would change a mapped field. Campaign shows an empty field as an empty text."""
-        return any(_shown(profile.fields.get(name)) != _shown(value) for name, value in self.fields.items())
+        """Whether an update would change a field."""
+        return any(not agree(profile.fields.get(name), value) for name, value in self.updates.items())
 
     def opt_outs_differ_from(self, profile: Profile) -> bool:
         """Whether any mapped opt-out has another value on the other side."""
@@ -80,44 +101,79 @@ class Desired:
 
 @dataclass(frozen=True)
 class Mapping:
-    """`version` names the file's content, so that a decision can say which one it followed."""
+    """`version` names the file's content, so that a decision can say which one it followed.
+
+    `privacy` is only used by the delete mode that sends privacy requests. `types`: metadata as resolved when this
+    version was checked; without it every value passes as it is.
+    """
 
     version: str
     table: str
     field_rows: tuple[FieldRow, ...]
-    opt_outs: tuple[OptOutPair, ...]
-    privacy: Privacy
+    opt_outs: tuple[OptOutPair, ...] = ()
+    privacy: Privacy = Privacy("", "")
+    resource: str = "profile"
+    key_column: str = "contactid"
+    key_field: str = "externalId"
+    delete_mode: DeleteMode = DeleteMode.PRIVACY_REQUEST
+    deletes_per_hour: int = 1000
+    when_filtered_out: WhenFilteredOut = WhenFilteredOut.LEAVE
+    filters: Filter | None = None
+    types: Types = field(default_factory=Types)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every Dynamics column that the bridge reads of a row, in a stable order."""
-        return tuple(sorted({row.column for row in self.field_rows} | self.opt_out_columns))
+        return tuple(sorted(self.field_columns | self.opt_out_columns))
+
+    @property
+    def lookup_columns(self) -> frozenset[str]:
+        """Those of `columns` that refer to another row: by their type, or because a field row says so."""
+        declared = {
+            row.value.column for row in self.field_rows if isinstance(row.value, FromColumn) and row.value.lookup
+        }
+        return frozenset(name for name in self.columns if name in declared or self.types.columns.get(name) in LOOKUPS)
 
     @property
     def field_columns(self) -> frozenset[str]:
-        """The columns whose change concerns the profile's fields."""
-        return frozenset(row.column for row in self.field_rows)
+        """The columns whose change concerns the profile's fields, or whether there should be a profile."""
+        read = {column for row in self.field_rows for column in row.columns}
+        return frozenset(read) | (filters.columns(self.filters) if self.filters else frozenset())
 
     @property
     def opt_out_columns(self) -> frozenset[str]:
         """The columns whose change concerns the opt-out lane."""
         return frozenset(pair.column for pair in self.opt_outs)
 
+    def passes(self, contact: Contact) -> bool:
+        """Whether the filters let the contact take part; without filters everybody does."""
+        return self.filters is None or filters.passes(self.filters, contact)
+
     def desired(self, contact: Contact) -> Desired:
-        """Total: every row has a desired profile."""
-        fields = {row.target: row.value(contact) for row in self.field_rows}
-        return Desired(fields, digest(contact.id, fields), self.opted_out(contact))
+        """Total: every contact has a desired profile. Whether it takes part is another question: `passes`."""
+        filled = {row.target: row.filled(contact, self.types) for row in self.field_rows}
+        updates = {row.target: filled[row.target].value for row in self.field_rows if row.apply_updates}
+        return Desired(
+            fields={target: one.value for target, one in filled.items()},
+            updates=updates,
+            digest=digest(contact.id, updates),
+            opted_out=self.opted_out(contact),
+            truncated=frozenset(target for target, one in filled.items() if one.cut),
+            overlong=frozenset(target for target, one in filled.items() if one.overlong),
+            unconvertible=frozenset(target for target, one in filled.items() if one.refused),
+        )
 
     def opted_out(self, contact: Contact) -> dict[str, bool]:
         """By Campaign attribute; an empty Dynamics column means not opted out."""
         return {pair.attribute: bool(contact.columns.get(pair.column)) for pair in self.opt_outs}
 
 
-def _shown(value: Value) -> Value:
-    return None if value == "" else value
+def agree(one: Value, other: Value) -> bool:
+    """Whether two values of a field are the same. Campaign shows an empty field as an empty text."""
+    return (None if one == "" else one) == (None if other == "" else other)
 
 
 def digest(contact_id: str, fields: MappingOf[str, Value]) -> str:
     """Names the content without holding it. The id salts it, so that equal values of two people do not look alike."""
-    text = json.dumps([contact_id, fields], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    content = json.dumps([contact_id, fields], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -7,12 +7,20 @@ from datetime import timedelta
 from typing import assert_never
 
 from shared.domain.change import Hint, Why
-from shared.domain.contact import Profile
-from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, RequestPrivacyDelete, UpdateProfile
+from shared.domain.contact import Contact, Profile
+from shared.domain.effects import (
+    CreateProfile,
+    DeleteProfile,
+    LookUpProfile,
+    ProfileEffect,
+    RequestPrivacyDelete,
+    UpdateProfile,
+)
 from shared.domain.ledger import Claim, LedgerRow, Unknown
 from shared.domain.mapping import Desired
 from shared.engine.lanes import send_hints
-from shared.errors import Outcome, Reason, Retry, RetryAsVerify, Uncertain
+from shared.engine.reading import read_contact
+from shared.errors import Halt, Outcome, Park, Reason, Retry, RetryAsVerify, Uncertain
 from shared.flows import contact, deletion
 from shared.flows.contact import Seen, Sight, Situation
 from shared.ports import Ports
@@ -39,7 +47,9 @@ class Turn:
         before = await self._look()  # 1
         if (reason := contact.settled(before)) is not None:  # 3; before 2: a claimed row is never trusted
             await self._pass_on_opt_outs(before.desired)
+            await self._end_check(before, reason)
             return reason
+        self._refuse_unsendable(before)
         await self._give_way(before)  # 2
         self.row = await self._claim(before)  # 4
         try:
@@ -52,12 +62,23 @@ class Turn:
 
     async def _look(self) -> Situation:
         ledger = await self.ports.ledger.get(self.hint.record)
-        desired = await self._desired()
-        return Situation(self.hint, self.delivery_count, ledger, desired, self.ports.clock.now())
+        row, mapping = await self._row(), self.mapping
+        desired = mapping.desired(row) if row is not None and mapping.passes(row) else None
+        filtered_out = mapping.when_filtered_out if row is not None and desired is None else None
+        now = self.ports.clock.now()
+        return Situation(self.hint, self.delivery_count, ledger, desired, now, filtered_out, mapping.delete_mode)
+
+    async def _row(self) -> Contact | None:
+        return await read_contact(self.ports, self.mapping, self.hint.record.id)
 
     async def _desired(self) -> Desired | None:
-        row = await self.ports.dynamics.contact(self.hint.record.id)
-        return None if row is None else self.mapping.desired(row)
+        row = await self._row()
+        return self.mapping.desired(row) if row is not None and self.mapping.passes(row) else None
+
+    def _refuse_unsendable(self, s: Situation) -> None:
+        if fields := contact.unsendable(s):
+            overlong = s.desired is not None and fields <= s.desired.overlong
+            raise Park(Reason.VALUE_TOO_LONG if overlong else Reason.REFUSED_VALUE, ", ".join(sorted(fields)))
 
     async def _give_way(self, s: Situation) -> None:
         claim, pending = s.ledger.claim, s.ledger.pending
@@ -96,7 +117,7 @@ class Turn:
 
     def _decide(self, before: Situation, desired: Desired | None, profile: Seen) -> list[ProfileEffect]:
         if desired is None:
-            return deletion.decide(self.row, profile)
+            return deletion.decide(self.row, profile, self.mapping.delete_mode)
         return contact.decide(before, desired, profile)
 
     async def _start_over(self, before: Situation, *, exists: bool) -> Reason:
@@ -116,8 +137,8 @@ class Turn:
                 self._about_to_send()
                 found = await self.ports.campaign.update_profile(effect.contact_id, effect.handle, effect.fields)
                 return Sight.IN_LINE if found else Sight.MISSING
-            case RequestPrivacyDelete():
-                await self._request_deletion(effect)
+            case RequestPrivacyDelete() | DeleteProfile():
+                await self._delete(effect)
                 return Sight.IN_LINE
             case _:
                 assert_never(effect)
@@ -126,7 +147,7 @@ class Turn:
         profile = await self.ports.campaign.profile(self.hint.record.id)
         self.flags_seen = True
         if isinstance(profile, Profile) and desired is not None and desired.opt_outs_differ_from(profile):
-            await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
+            await self._send_opt_out_hint()
         return profile or Sight.MISSING
 
     async def _create(self, effect: CreateProfile, desired: Desired | None) -> Seen:
@@ -136,21 +157,35 @@ class Turn:
         self.flags_seen = True
         now = await self._desired()  # 8: an opt-out that came while we sent, or that only the tombstone knew
         if now is not None and any(value != (name in effect.opted_out) for name, value in now.opted_out.items()):
-            await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
+            await self._send_opt_out_hint()
         return Sight.IN_LINE
 
-    async def _request_deletion(self, effect: RequestPrivacyDelete) -> None:
-        stored = await self.ports.ledger.put(deletion.asked(self.row, effect, self.ports.clock.now()))
+    async def _delete(self, effect: RequestPrivacyDelete | DeleteProfile) -> None:
+        if not await self.ports.deletions.take(self.mapping.deletes_per_hour):
+            raise self._over_limit()
+        stored = await self.ports.ledger.put(deletion.announced(self.row, effect, self.ports.clock.now()))
         if stored is None:
             raise Retry(Reason.LEDGER_RACE, after_s=self._jitter_s())
         self.row = stored
         self._about_to_send()
-        await self.ports.campaign.request_privacy_delete(effect.contact_id, effect.name, self.mapping.privacy)
+        if isinstance(effect, DeleteProfile):
+            await self.ports.campaign.delete_profile(effect.handle)
+        else:
+            await self.ports.campaign.request_privacy_delete(effect.contact_id, effect.name, self.mapping.privacy)
+
+    def _over_limit(self) -> Outcome:
+        """Only the deletion lane halts: a deletion met in another lane must not hold back upserts."""
+        if self.hint.why is Why.DELETE:
+            return Halt(Reason.DELETE_LIMIT)
+        return Retry(Reason.DELETE_LIMIT, after_s=600 * self.ports.random.uniform(1, 2))
 
     async def _pass_on_opt_outs(self, desired: Desired | None) -> None:
         """An announced creation that met a profile already there: its opt-outs are the opt-out lane's to compare."""
-        if desired is not None and not self.flags_seen and self.hint.columns & self.mapping.opt_out_columns:
-            await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
+        if desired is not None and not self.flags_seen and self.hint.created:
+            await self._send_opt_out_hint()
+
+    async def _send_opt_out_hint(self) -> None:
+        await send_hints(self.ports, self.hint.follow_up(Why.OPTOUT, self.token))
 
     def _about_to_send(self) -> None:
         now = self.ports.clock.now()
@@ -164,8 +199,18 @@ class Turn:
         if await self.ports.ledger.put(row) is None:  # 9
             await self._distrust()
         if self.sent:
+            self._count_truncated(desired)
             return Reason.WRITTEN
         return Reason.UNCHANGED if desired else Reason.ALREADY_GONE
+
+    async def _end_check(self, s: Situation, reason: Reason) -> None:
+        """A record that is left alone needs no further check."""
+        if reason in (Reason.FILTERED_OUT, Reason.DELETION_IGNORED) and s.ledger.check_at is not None:
+            await self.ports.ledger.put(replace(s.ledger, check_at=None))
+
+    def _count_truncated(self, desired: Desired | None) -> None:
+        for name in sorted(desired.truncated if desired else ()):
+            self.ports.telemetry.counted("truncated", field=name, record=str(self.hint.record))
 
     async def _hold(self, unanswered: Uncertain) -> Outcome:
         """The claim stays until the write must have landed; then the record is verified."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from shared import priority
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
 from shared.engine import optouts, timeline
@@ -14,6 +15,7 @@ from shared.engine.alignment import Turn
 from shared.engine.lanes import send_again
 from shared.errors import Drop, Halt, Outcome, Park, Reason, Retry, RetryAsVerify
 from shared.ports import Outgoing, Ports
+from shared.priority import Priority
 from shared.telemetry import Telemetry
 from shared.wire import Message, UnreadableError, decode_facts, decode_hint
 
@@ -22,6 +24,7 @@ Work = Callable[[], Awaitable[Reason]]
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 900.0
 HALT_S = 60.0
+URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ class Engine:
     async def _settle(self, delivery: Delivery, message: Message, work: Work) -> None:
         try:
             self._heed_halt(delivery.lane)
-            reason = await work()
+            await self.ports.refresh_mapping()
+            with priority.of(Priority.FIRST if delivery.lane in URGENT else Priority.NORMAL):
+                reason = await work()
         except Outcome as outcome:
             return await self._end(delivery, message, outcome)
         self._halted.pop(delivery.lane, None)

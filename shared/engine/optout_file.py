@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.engine.lanes import send_hints
+from shared.engine.reading import read_contacts
 from shared.errors import Reason
 from shared.flows import optout
 from shared.ports import BadRow, ExportedRow, Ports, RemoteFile, WrongFileError
@@ -79,8 +80,8 @@ async def _batches(rows: AsyncIterator[ExportedRow | BadRow]) -> AsyncIterator[l
 
 async def _compare(ports: Ports, file: RemoteFile, rows: Sequence[ExportedRow | BadRow], tally: Tally) -> None:
     good = [row for row in rows if isinstance(row, ExportedRow)]
-    contacts = await ports.dynamics.contacts([row.contact_id for row in good])
     mapping = ports.mapping()
+    contacts = await read_contacts(ports, mapping, [row.contact_id for row in good])
     differing = [
         row
         for row in good

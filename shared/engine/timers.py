@@ -18,6 +18,7 @@ class Timers:
     async def optout_file(self) -> None:
         """Complete files of the opt-out folder."""
         try:
+            await self.ports.refresh_mapping()
             tally = await optout_file.run(self.ports, self.settle_s)
         except Outcome as outcome:
             return self._cut_short("optout_file", outcome)
@@ -38,6 +39,7 @@ class Timers:
     async def ledger_checks(self) -> None:
         """Checks that are due, privacy requests that ended."""
         try:
+            await self.ports.refresh_mapping()
             verified = await checks.verify_due(self.ports)
             ended = await checks.follow_privacy_requests(self.ports)
         except Outcome as outcome:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shared.domain.change import RowEvent, Source
 from shared.engine.intake import Doorkeeper, admit
+from shared.errors import Outcome
 from shared.ports import BusUnavailableError, Ports
 
 Parse = Callable[[bytes], RowEvent | None]
@@ -35,8 +36,11 @@ class Webhook:
             return self._refusal(401, "wrong or missing x-bridge-key")
         try:
             event = self.parse(body)
+            await self.ports.refresh_mapping()
         except ValueError as error:
             return self._refusal(400, str(error))
+        except Outcome as outcome:
+            return self._refusal(503, outcome.reason.slug)
         if event is None:
             return self._noted("message not used")
         if event.record.table != self.ports.mapping().table:

@@ -10,7 +10,7 @@ from shared.domain.change import Hint, Source, Why
 from shared.domain.contact import Profile
 from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, UpdateProfile
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Timings, Unknown
-from shared.domain.mapping import Desired
+from shared.domain.mapping import DeleteMode, Desired, WhenFilteredOut
 from shared.errors import Reason
 
 
@@ -27,13 +27,19 @@ Seen = Profile | Sight
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a decision may know. `desired` None: Dynamics does not have the row. `opted_out` of `ledger.flags`."""
+    """All that a decision may know.
+
+    `desired` None: Dynamics does not have the row, or the filters keep it out; `filtered_out` then says what the
+    mapping wants for its profile. A filtered-out row whose profile is to go counts as deleted.
+    """
 
     hint: Hint
     delivery_count: int
     ledger: LedgerRow
     desired: Desired | None
     now: datetime
+    filtered_out: WhenFilteredOut | None = None
+    delete_mode: DeleteMode = DeleteMode.PRIVACY_REQUEST
 
     @property
     def trusted(self) -> bool:
@@ -45,20 +51,47 @@ class Situation:
         )
 
     @property
+    def expects_none(self) -> bool:
+        """No profile should be there: a tombstone, or a creation that nobody has worked on.
+
+        An update of a record never seen comes of a lost ledger or of a profile to adopt: a look costs less than a
+        refused creation.
+        """
+        return self.trusted and (
+            isinstance(self.ledger.state, Absent) or (self.ledger.never_seen and self.hint.created)
+        )
+
+    @property
     def witnessed(self) -> bool:
-        """Somebody said that the row was deleted."""
-        return self.hint.why is Why.DELETE or self.ledger.witness
+        """Somebody said that the row was deleted, or the filters say so."""
+        return self.hint.why is Why.DELETE or self.ledger.witness or self.filtered_out is not None
 
 
 def settled(s: Situation) -> Reason | None:
     """Step 3: why nothing needs doing, or None."""
+    if s.filtered_out is WhenFilteredOut.LEAVE:
+        return Reason.FILTERED_OUT
     if s.desired is None:
-        if not s.witnessed:
-            return Reason.GONE_UNWITNESSED
-        return Reason.ALREADY_GONE if s.trusted and isinstance(s.ledger.state, Absent) else None
+        return _settled_without_row(s)
     if s.hint.why is Why.DELETE:
         return Reason.STILL_THERE
     return Reason.UNCHANGED if s.trusted and s.ledger.state == Present(s.desired.digest) else None
+
+
+def _settled_without_row(s: Situation) -> Reason | None:
+    if not s.witnessed:
+        return Reason.GONE_UNWITNESSED
+    if s.delete_mode is DeleteMode.IGNORE:
+        return Reason.DELETION_IGNORED
+    return Reason.ALREADY_GONE if s.trusted and isinstance(s.ledger.state, Absent) else None
+
+
+def unsendable(s: Situation) -> frozenset[str]:
+    """Fields whose value must not be sent: too long, or not of the field's type. An update sends fewer fields."""
+    if s.desired is None:
+        return frozenset()
+    fields = s.desired.updates if isinstance(s.ledger.state, Present) else s.desired.fields
+    return (s.desired.overlong | s.desired.unconvertible) & fields.keys()
 
 
 def claimed(s: Situation, token: str, timings: Timings) -> LedgerRow:
@@ -84,11 +117,11 @@ def decide(s: Situation, desired: Desired, profile: Seen) -> list[ProfileEffect]
         return []
     if isinstance(profile, Profile):
         differs = desired.differs_from(profile)
-        return [UpdateProfile(contact_id, profile.handle, desired.fields)] if differs else []
-    if profile is Sight.MISSING or (s.trusted and not isinstance(s.ledger.state, Present)):
+        return [UpdateProfile(contact_id, profile.handle, desired.updates)] if differs else []
+    if s.trusted and isinstance(s.ledger.state, Present) and profile is not Sight.MISSING:
+        return [UpdateProfile(contact_id, None, desired.updates)]
+    if profile is Sight.MISSING or s.expects_none:
         return [CreateProfile(contact_id, desired.fields, flags_to_send(s.ledger, desired))]
-    if s.trusted:
-        return [UpdateProfile(contact_id, None, desired.fields)]
     return [LookUpProfile(contact_id)]
 
 

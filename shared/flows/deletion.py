@@ -1,4 +1,4 @@
-"""Contact deleted → privacy request: two witnesses, then one request, under a name that is fixed per incarnation."""
+"""Contact deleted → privacy request or profile delete: two witnesses, then one order, as the mapping's mode says."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.domain.contact import Profile
-from shared.domain.effects import LookUpProfile, ProfileEffect, RequestPrivacyDelete
+from shared.domain.effects import DeleteProfile, LookUpProfile, ProfileEffect, RequestPrivacyDelete
 from shared.domain.ledger import LedgerRow, PrivacyRequest, Progress, Timings, Unknown
+from shared.domain.mapping import DeleteMode
 from shared.flows.contact import Seen, Sight
 
 
-def decide(ledger: LedgerRow, profile: Seen) -> list[ProfileEffect]:
-    """For a row that is gone: look first (rule D3: TRUE flags must survive), ask for the deletion of what is there."""
-    if isinstance(profile, Profile):
-        return [RequestPrivacyDelete(ledger.key.id, request_name(ledger), opted_out(profile))]
-    return [LookUpProfile(ledger.key.id)] if profile is Sight.UNSEEN else []
+def decide(ledger: LedgerRow, profile: Seen, mode: DeleteMode) -> list[ProfileEffect]:
+    """For a row that is gone: look first (rule D3: TRUE flags must survive), then delete what is there.
+
+    A profile is deleted by its own key: one that was created anew meanwhile has another.
+    """
+    if not isinstance(profile, Profile):
+        return [LookUpProfile(ledger.key.id)] if profile is Sight.UNSEEN else []
+    if mode is DeleteMode.PROFILE_DELETE:
+        return [DeleteProfile(ledger.key.id, profile.handle, opted_out(profile))]
+    return [RequestPrivacyDelete(ledger.key.id, request_name(ledger), opted_out(profile))]
 
 
 def request_name(ledger: LedgerRow) -> str:
@@ -28,9 +34,10 @@ def opted_out(profile: Profile) -> frozenset[str]:
     return frozenset(name for name, flag in profile.opted_out.items() if flag.value)
 
 
-def asked(ledger: LedgerRow, order: RequestPrivacyDelete, now: datetime) -> LedgerRow:
-    """What the ledger must know before the request is sent."""
-    return replace(ledger, flags=ledger.flags | order.opted_out, pending=PrivacyRequest(order.name, now))
+def announced(ledger: LedgerRow, order: RequestPrivacyDelete | DeleteProfile, now: datetime) -> LedgerRow:
+    """What the ledger must know before the order is sent."""
+    pending = PrivacyRequest(order.name, now) if isinstance(order, RequestPrivacyDelete) else ledger.pending
+    return replace(ledger, flags=ledger.flags | order.opted_out, pending=pending)
 
 
 def ended(ledger: LedgerRow, progress: Progress, now: datetime, timings: Timings) -> LedgerRow | None:

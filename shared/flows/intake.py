@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from shared.domain.change import Hint, RowChange, RowEvent, Source, Why
@@ -16,10 +17,8 @@ def decide(mapping: Mapping, event: RowEvent, source: Source, event_id: str, now
     """
     if event.record.table != mapping.table:
         return []
-    return [
-        Hint(f"{event_id}/{why}", event.record, why, source, now, _named(mapping, event, why), event.by)
-        for why in _reasons(mapping, event)
-    ]
+    bare = [Hint(f"{event_id}/{why}", event.record, why, source, now) for why in _reasons(mapping, event)]
+    return [_told(mapping, event, hint) for hint in bare]
 
 
 def _reasons(mapping: Mapping, event: RowEvent) -> list[Why]:
@@ -31,9 +30,8 @@ def _reasons(mapping: Mapping, event: RowEvent) -> list[Why]:
     return [why for why, columns in wanted.items() if columns and (event.columns is None or columns & event.columns)]
 
 
-def _named(mapping: Mapping, event: RowEvent, why: Why) -> frozenset[str]:
-    """A creation submits every column; so its hint also says that the opt-outs may be news (a restored contact)."""
-    if event.change is RowChange.CREATE:
-        return mapping.field_columns | mapping.opt_out_columns
-    columns = mapping.opt_out_columns if why is Why.OPTOUT else mapping.field_columns
-    return (event.columns or frozenset()) & columns
+def _told(mapping: Mapping, event: RowEvent, hint: Hint) -> Hint:
+    """The hint with what the event says of the change."""
+    columns = mapping.opt_out_columns if hint.why is Why.OPTOUT else mapping.field_columns
+    named = (event.columns or frozenset()) & columns if event.change is RowChange.UPDATE else frozenset()
+    return replace(hint, columns=named, by=event.by, created=event.change is RowChange.CREATE)

@@ -47,6 +47,20 @@ class MemoryLedger:
                 yield row
 
 
+class MemoryDeletions:
+    """Implements `shared.ports.Deletions`; the hour never ends."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def take(self, per_hour: int) -> bool:
+        """Count one more; False: the hour's are used up."""
+        if self.taken >= per_hour:
+            return False
+        self.taken += 1
+        return True
+
+
 class MemoryWatermarks:
     """Implements `shared.ports.Watermarks`. `values` may be looked at."""
 

@@ -19,7 +19,7 @@ VENDOR_WORDS = re.compile(
 )
 VENDOR_MODULES = re.compile(
     r"shared/clients/.*/wire\w*\.py|shared/clients/dynamics/context\.py|shared/clients/campaign/export\.py"
-    r"|shared/mapping_file\.py"
+    r"|shared/mapping_file/\w+\.py"
 )
 
 
@@ -97,7 +97,7 @@ def test_the_vendor_modules_that_are_excepted_exist() -> None:
     """An exception for a module that has moved would hide the next offender."""
     excepted = {s.name for s in python("shared") if VENDOR_MODULES.fullmatch(s.name) and VENDOR_WORDS.search(s.text)}
     assert {
-        "shared/mapping_file.py",
+        "shared/mapping_file/models.py",
         "shared/clients/dynamics/context.py",
         "shared/clients/campaign/export.py",
     } <= excepted

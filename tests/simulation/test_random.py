@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
+from shared.domain.filters import Condition, Operator
+from shared.domain.mapping import DeleteMode, WhenFilteredOut
 from tests.simulation.faults import Plan, Storm
 from tests.simulation.virtual import play
 from tests.simulation.world import World
 
 HISTORIES = 400
+NOT_TWO = Condition("val", Operator.NOT_EQUALS, 2)
+VARIANTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"delete_mode": DeleteMode.PROFILE_DELETE},
+    {"filters": NOT_TWO, "when_filtered_out": WhenFilteredOut.DELETE},
+)
 
 
 async def history(seed: int, plan: Plan) -> World:
-    """People act at random for two minutes of virtual time; then everything comes to rest."""
+    """People act at random for two minutes of virtual time; then everything comes to rest.
+
+    Of three histories one deletes profiles plainly, and one keeps contacts with val 2 out and deletes their profiles.
+    """
     random = Random(seed)
     world = World(plan)
+    world.mapping = replace(world.mapping, **VARIANTS[seed % 3])
     world.privacy_s = random.choice([5, 20, 120, 900])
     world.edit(val=0, stop=random.random() < 0.3)
     for value in range(1, random.randint(2, 7)):

@@ -14,13 +14,14 @@ from shared.domain.change import Lane, RecordKey, RowChange, RowEvent, Source
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import LedgerRow, Present, Progress, Timings
-from shared.domain.mapping import FieldRow, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, OptOutPair, Privacy
 from shared.domain.mapping import Mapping as MappingRules
 from shared.engine import checks, lanes
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.errors import Reason, Uncertain
 from shared.flows import intake
 from shared.ports import Outgoing, Ports, Recorded
+from shared.stores.memory import MemoryDeletions
 from tests.simulation.faults import Crashed, Plan
 from tests.simulation.virtual import VirtualClock
 
@@ -28,7 +29,7 @@ KEY = RecordKey("contact", "a3c5e7f9-1122-4f11-840a-6045bd0e1c77")
 MAPPING = MappingRules(
     version="test",
     table="contact",
-    field_rows=(FieldRow("val", "val"),),
+    field_rows=(FieldRow("val", FromColumn("val")),),
     opt_outs=(OptOutPair("stop", "blackListEmail"),),
     privacy=Privacy("gdpr", "d365ExternalId"),
 )
@@ -69,6 +70,9 @@ class World:
         self.handles = 0
         self.requests: dict[str, float | None] = {}  # name → end, seconds since the epoch; None: running
         self.privacy_s = 20.0
+        self.deletions = MemoryDeletions()
+        self.mapping = MAPPING
+        self.plug_in: dict[str, Value] = {}  # what the customer's code changes inside our writes
         self.calls: list[str] = []
         self.log: list[str] = []
         self.reasons: list[str] = []
@@ -80,6 +84,8 @@ class World:
         self.known_ids: dict[str, float] = {}
         self.workers = 0
         self.steps = 0
+        self.next_timer = 0.0
+        self.silent: dict[str, float] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.errors: list[BaseException] = []
         self.ports = Ports(
@@ -89,13 +95,14 @@ class World:
             files=None,  # type: ignore[arg-type]
             read_export=None,  # type: ignore[arg-type]
             ledger=LedgerFake(self),
+            deletions=self.deletions,
             watermarks=None,  # type: ignore[arg-type]
             bus=BusFake(self),
             clock=self.clock,
             random=Random(plan.random.random()),
             timings=timings or Timings(),
             telemetry=self,
-            mapping=lambda: MAPPING,
+            mapping=lambda: self.mapping,
         )
         self.engine = Engine(self.ports, self, Patience(timedelta(days=7), timedelta(days=2)))  # type: ignore[arg-type]
 
@@ -155,12 +162,13 @@ class World:
             self.row = None
             self._touched(RowChange.DELETE, frozenset())
 
-    def opt_out_in_campaign(self, value: bool = True) -> None:
-        """The person uses the unsubscribe link, or a marketer undoes it. The daily file will show it."""
+    def opt_out_in_campaign(self, value: bool = True, *, announced: bool = True) -> None:
+        """The person uses the unsubscribe link, or a marketer undoes it. The daily file shows it, if announced."""
         if self.profile is not None:
             self.profile.flags["blackListEmail"] = Flag(value, self.clock.now())
             self.note(f"person: Campaign flag={value}")
-            self.announce(RowEvent(KEY, RowChange.UPDATE, frozenset({"stop"}), None), late=True)
+            if announced:
+                self.announce(RowEvent(KEY, RowChange.UPDATE, frozenset({"stop"}), None), late=True)
 
     def _touched(self, change: RowChange, columns: frozenset[str], *, person: bool = True) -> None:
         self.version += 1
@@ -180,7 +188,9 @@ class World:
 
     async def _hint(self, event: RowEvent, delay: float) -> None:
         await asyncio.sleep(delay)
-        hints = intake.decide(MAPPING, event, Source.WEBHOOK, f"e{self.version}-{self.time():.6f}", self.clock.now())
+        hints = intake.decide(
+            self.mapping, event, Source.WEBHOOK, f"e{self.version}-{self.time():.6f}", self.clock.now()
+        )
         await lanes.send_hints(self.ports, *hints)
 
     # -- broker ------------------------------------------------------------------------------------------------------
@@ -204,7 +214,7 @@ class World:
 
     async def _deliver(self, message: Message, after: float) -> None:
         await asyncio.sleep(after + self.plan.latency_s("broker"))
-        if message.settled:
+        if message.settled or self.workers > 300:
             return
         if message.deliveries >= 10:
             self.dead.append(message)
@@ -247,11 +257,20 @@ class World:
     # -- time --------------------------------------------------------------------------------------------------------
 
     async def run(self, seconds: float) -> None:
-        """Let that much time pass, with the timers."""
+        """Let that much time pass, with the timers, looking every two seconds whether something is silently wrong."""
         end = self.time() + seconds
         while self.time() < end:
-            await asyncio.sleep(min(60.0, end - self.time()))
-            await self._timer()
+            await asyncio.sleep(min(2.0, end - self.time()))
+            self._watch()
+            if self.time() >= self.next_timer:
+                self.next_timer = self.time() + 60
+                await self._timer()
+
+    def _watch(self) -> None:
+        """Wrong and nothing under way that would mend it: no message, no announcement, no privacy request."""
+        running = any(end is None for end in self.requests.values())
+        if not self.tasks and not running and (wrong := self._disagreements()):
+            self.silent.setdefault("; ".join(wrong), self.time())
 
     async def _timer(self) -> None:
         await checks.verify_due(self.ports)
@@ -262,21 +281,34 @@ class World:
         end = self.time() + longest_s
         while self.time() < end:
             await self.run(120)
+            assert self.workers < 300, "messages multiply"
             row = self.ledger_row
             if not self.tasks and row.check_at is None and row.pending is None:
                 return
         raise AssertionError("never at rest:\n" + "\n".join(self.log[-60:]))
+
+    def contact(self) -> Contact:
+        """The row as Dynamics gives it."""
+        assert self.row is not None
+        columns = {"val": self.row["val"], "stop": self.row["stop"]}
+        return Contact(KEY.id, str(self.version), self.row["modified"], columns)
 
     def violations(self) -> list[str]:
         """What is wrong, at rest."""
         found = [f"error {error!r}" for error in self.errors]
         found += [f"dead letter {message.message_id}" for message in self.dead]
         found += [f"parked {letter.properties}" for letter in self.parked]
-        if self.row is None and self.profile is not None:
-            found.append("a deleted person has a profile")
-        if self.row is not None and self.profile is None:
+        found += [f"silently wrong at {at:.0f} s: {what}" for what, at in self.silent.items()]
+        return found + self._disagreements()
+
+    def _disagreements(self) -> list[str]:
+        found = []
+        wanted = self.row is not None and self.mapping.passes(self.contact())
+        if not wanted and self.profile is not None:
+            found.append("a person who is gone, or kept out, has a profile")
+        if wanted and self.profile is None:
             found.append("a contact has no profile")
-        if self.row is not None and self.profile is not None:
+        if wanted and self.row is not None and self.profile is not None:
             if self.profile.fields.get("val") != self.row["val"]:
                 found.append(f"Dynamics {self.row['val']}, Campaign {self.profile.fields.get('val')}")
             if self.profile.flags["blackListEmail"].value != self.row["stop"]:
@@ -295,12 +327,7 @@ class DynamicsFake:
 
     async def contact(self, contact_id: str) -> Contact | None:
         await self.world.step("dynamics read")
-        row = self.world.row
-        found = None
-        if row is not None:
-            found = Contact(
-                contact_id, str(self.world.version), row["modified"], {"val": row["val"], "stop": row["stop"]}
-            )
+        found = None if self.world.row is None else self.world.contact()
         await self.world.step("dynamics answer")
         return found
 
@@ -311,8 +338,9 @@ class DynamicsFake:
         await self.world.step("dynamics write")
         if self.world.row is None or str(self.world.version) != version:
             return False
-        self.world.row.update(columns)
-        self.world._touched(RowChange.UPDATE, frozenset(columns), person=False)
+        changed = {**columns, **self.world.plug_in}
+        self.world.row.update(changed)
+        self.world._touched(RowChange.UPDATE, frozenset(changed), person=False)
         await self.world.step("dynamics written")
         return True
 
@@ -339,6 +367,8 @@ class CampaignFake:
         world.note(f"{where}: no answer; lands {late}")
         if late.lands_after_s is not None:
             asyncio.get_running_loop().call_later(late.lands_after_s, lambda: world.note(f"LATE {where} -> {apply()}"))
+        if late.crash:
+            raise Crashed
         await asyncio.sleep(world.ports.timings.http_timeout_s)
         raise Uncertain(Reason.OUTCOME_UNKNOWN, where)
 
@@ -384,6 +414,15 @@ class CampaignFake:
             return True
 
         return bool(await self._write("PATCH flag", apply))
+
+    async def delete_profile(self, handle: str) -> bool:
+        def apply() -> bool:
+            if self.world.profile is None or self.world.profile.handle != handle:
+                return False
+            self.world.profile = None
+            return True
+
+        return bool(await self._write("DELETE", apply))
 
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         def apply() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
 from shared.domain.fact import EmailEvent, Fact, FactChunk
-from shared.domain.mapping import FieldRow, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mapping, OptOutPair, Privacy
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ID = "5b6f4a1c-77d2-ef11-8ee9-000d3a4b5c6d"
@@ -16,7 +16,7 @@ KEY = RecordKey("contact", ID)
 MAPPING = Mapping(
     version="m1",
     table="contact",
-    field_rows=(FieldRow("first", "firstName"), FieldRow("town", "location.city")),
+    field_rows=(FieldRow("firstName", FromColumn("first")), FieldRow("location.city", FromColumn("town"))),
     opt_outs=(OptOutPair("no_mail", "blackListEmail"), OptOutPair("no_phone", "blackListPhone")),
     privacy=Privacy("gdpr", "d365ExternalId"),
 )
@@ -47,9 +47,10 @@ def hint(
     first_seen: datetime = NOW,
     columns: frozenset[str] = frozenset(),
     attempt: int = 0,
+    created: bool = False,
 ) -> Hint:
     """About the one contact."""
-    return Hint("h1", KEY, why, source, first_seen, columns, None, attempt)
+    return Hint("h1", KEY, why, source, first_seen, columns, None, attempt, created)
 
 
 def fact(number: int = 1, *, url: str | None = None) -> Fact:

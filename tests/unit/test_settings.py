@@ -52,7 +52,8 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     assert all(f"{name}: missing" in text for name in TEXTS)
     assert "ServiceBus or ServiceBus__fullyQualifiedNamespace: missing" in text
     assert "Storage or Storage__tableServiceUri: missing" in text
-    assert len(text.splitlines()) == 1 + len(GOOD)
+    assert "Storage or Storage__blobServiceUri: missing" in text
+    assert len(text.splitlines()) == 1 + len(TEXTS) + 3
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -61,15 +62,22 @@ def test_an_empty_value_is_a_missing_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instead_of", "name", "value"),
+    ("instead_of", "names"),
     [
-        ("ServiceBus", "ServiceBus__fullyQualifiedNamespace", "acme.servicebus.windows.net"),
-        ("Storage", "Storage__tableServiceUri", "https://acme.table.core.windows.net"),
+        ("ServiceBus", {"ServiceBus__fullyQualifiedNamespace": "acme.servicebus.windows.net"}),
+        (
+            "Storage",
+            {
+                "Storage__tableServiceUri": "https://acme.table.core.windows.net",
+                "Storage__blobServiceUri": "https://acme.blob.core.windows.net",
+            },
+        ),
     ],
 )
-def test_a_name_and_the_identity_do_instead_of_a_connection_string(instead_of: str, name: str, value: str) -> None:
-    read = settings.read({key: text for key, text in GOOD.items() if key != instead_of} | {name: value})
-    assert value in (read.service_bus_namespace, read.storage_table_url)
+def test_a_name_and_the_identity_do_instead_of_a_connection_string(instead_of: str, names: dict[str, str]) -> None:
+    read = settings.read({key: text for key, text in GOOD.items() if key != instead_of} | names)
+    given = {read.service_bus_namespace, read.storage_table_url, read.storage_blob_url}
+    assert set(names.values()) <= given
 
 
 @pytest.mark.parametrize(

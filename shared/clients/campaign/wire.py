@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from shared.clients.calls import Request, Response
@@ -53,6 +53,11 @@ def read_profile(response: Response, contact_id: str) -> Profile | None:
     document = json_object(response, REASONS)
     if str(document.get(KEY_FIELD, "")).lower() != contact_id.lower():
         raise Halt(Reason.CAMPAIGN_MISCONFIGURED, f"the custom key of profiles is not {KEY_FIELD}")
+    return profile_of(document)
+
+
+def profile_of(document: Mapping[str, Any]) -> Profile:
+    """A profile as a read or a list shows it. Raises Retry where it is not readable."""
     handle = document.get("PKey")
     if not isinstance(handle, str) or not handle:
         raise _unreadable("PKey")
@@ -82,6 +87,11 @@ def update_request(config: CampaignConfig, key: str, fields: Mapping[str, Value]
     """`key`: a handle or a contact's id. An empty field is sent as an empty text."""
     document = nested({name: "" if value is None else value for name, value in fields.items()})
     return Request(SYSTEM, "profile", "PATCH", _profile_url(config, key), headers(config), _body(document))
+
+
+def delete_request(config: CampaignConfig, handle: str) -> Request:
+    """Of the profile itself: Campaign keeps what it logged of the person."""
+    return Request(SYSTEM, "profile", "DELETE", _profile_url(config, handle), headers(config))
 
 
 def opt_out_request(config: CampaignConfig, handle: str, attributes: Iterable[str]) -> Request:
@@ -122,10 +132,15 @@ def read_privacy_requested(response: Response) -> None:
 
 @dataclass(frozen=True)
 class PrivacyPage:
-    """Progress by request name, and the address of the next page."""
+    """Campaign's own word for every request, by name, and the address of the next page."""
 
-    progress: Mapping[str, Progress]
+    statuses: Mapping[str, str]
     next_url: str | None
+
+    @property
+    def progress(self) -> Mapping[str, Progress]:
+        """What the words mean, by request name."""
+        return {name: progress_of(status) for name, status in self.statuses.items()}
 
 
 def privacy_list_request(config: CampaignConfig, url: str | None = None) -> Request:
@@ -135,18 +150,26 @@ def privacy_list_request(config: CampaignConfig, url: str | None = None) -> Requ
 
 
 def read_privacy_page(response: Response, config: CampaignConfig) -> PrivacyPage:
-    """Raises Outcome. Only the two known ends count as an end: a status that is not known is taken for running."""
+    """Raises Outcome."""
+    document = read_list(response)
+    statuses = {str(item.get("name")): str(item.get("status") or "") for item in document["content"]}
+    return PrivacyPage(statuses, link(document, "next", config))
+
+
+def progress_of(status: str) -> Progress:
+    """Only the two known ends count as an end: a status that is not known is taken for running."""
+    return Progress.ENDED if status.lower() in _ENDED else Progress.RUNNING
+
+
+def read_list(response: Response) -> Mapping[str, Any]:
+    """One page of any list, as it came; its `content` is a list of objects. Raises Outcome."""
     if response.status != 200:
         raise refused(response, write=False)
     document = json_object(response, REASONS)
     items = document.get("content")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise _unreadable("content")
-    progress = {
-        str(item.get("name")): Progress.ENDED if str(item.get("status")).lower() in _ENDED else Progress.RUNNING
-        for item in items
-    }
-    return PrivacyPage(progress, _next_url(document, config))
+    return document
 
 
 def ping_request(config: CampaignConfig) -> Request:
@@ -213,14 +236,17 @@ def _moment(text: object, name: str) -> datetime:
     return moment
 
 
-def _next_url(document: Mapping[str, Any], config: CampaignConfig) -> str | None:
-    """Never build it, follow it; but not to another host, for the token travels with it."""
-    link = document.get("next")
-    if not link:
+def link(document: Mapping[str, Any], name: Literal["next", "count"], config: CampaignConfig) -> str | None:
+    """A list's address for its next page or its count; None: it names none.
+
+    Never built, always followed; but not to another host, for the token travels with it. Raises Halt.
+    """
+    node = document.get(name)
+    if not node:
         return None
-    url = str(link.get("href", "")) if isinstance(link, dict) else ""
+    url = str(node.get("href", "")) if isinstance(node, dict) else ""
     if urlsplit(url)[:2] != urlsplit(config.url)[:2]:
-        raise Halt(Reason.CAMPAIGN_MISCONFIGURED, "the next page of a list is on another host than CAMPAIGN_URL")
+        raise Halt(Reason.CAMPAIGN_MISCONFIGURED, f"a list's {name} address is on another host than CAMPAIGN_URL")
     return url
 
 

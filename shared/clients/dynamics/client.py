@@ -80,11 +80,17 @@ class DynamicsClient(Dynamics):
         return wire.read_whoami(await self._exchange.send(wire.whoami_request(self._config)))
 
     async def _read(self, ids: Sequence[str]) -> Mapping[str, Contact]:
-        columns = self._mapping().columns
-        return wire.read_contacts(await self._exchange.send(wire.contacts_request(self._config, columns, ids)), columns)
+        names = self._properties()
+        response = await self._exchange.send(wire.contacts_request(self._config, list(names), ids))
+        contacts = wire.read_contacts(response, list(names))
+        return {key: wire.by_column(contact, names) for key, contact in contacts.items()}
 
     def _ids_per_read(self) -> int:
-        return wire.ids_per_read(self._config, self._mapping().columns)
+        return wire.ids_per_read(self._config, list(self._properties()))
+
+    def _properties(self) -> dict[str, str]:
+        mapping = self._mapping()
+        return wire.properties(mapping.columns, mapping.lookup_columns)
 
 
 def _slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

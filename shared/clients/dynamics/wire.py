@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -60,6 +61,18 @@ def read_contacts(response: Response, columns: Sequence[str]) -> dict[str, Conta
         raise Retry(REASONS.unreachable, "contacts: the answer is not whole")
     contacts = [_contact(row, columns) for row in rows]
     return {contact.id: contact for contact in contacts}
+
+
+def properties(columns: Iterable[str], lookups: Collection[str]) -> dict[str, str]:
+    """The Web API's names of columns, each with the column's own: a lookup is read as `_NAME_value`."""
+    return {f"_{column}_value" if column in lookups else column: column for column in columns}
+
+
+def by_column(contact: Contact, names: Mapping[str, str]) -> Contact:
+    """The same contact, under the columns' own names; `names` as `properties` gives them."""
+    columns = {names[name]: value for name, value in contact.columns.items()}
+    labels = {names[name]: label for name, label in contact.labels.items()}
+    return replace(contact, columns=columns, labels=labels)
 
 
 def opt_outs_request(config: DynamicsConfig, contact_id: str, columns: Mapping[str, bool], version: str) -> Request:

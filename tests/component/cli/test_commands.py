@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import Halt, Reason
+from shared.errors import Halt, Reason, Retry
 from tests.component.cli.typed import Run, data
 from tests.unit.cli.fakes import FakeApp
 from tests.unit.cli.samples import VALUES
@@ -19,6 +19,8 @@ from tests.unit.cli.samples import VALUES
         ["deadletters", "show"],
         ["deadletters", "replay"],
         ["deadletters", "discard"],
+        ["privacy", "list"],
+        ["adopt"],
         ["reasons"],
         ["config"],
         ["sandbox"],
@@ -43,6 +45,12 @@ def test_doctor_fails_with_the_remedy(bridge: Run, fake: FakeApp):
     failed = [finding for finding in data(result) if finding["status"] == "failed"]
     assert (result.exit_code, [finding["check"] for finding in failed]) == (1, ["campaign"])
     assert Reason.CAMPAIGN_CREDENTIALS.action in bridge("doctor").stdout
+
+
+def test_doctor_reports_a_mapping_that_is_not_known_and_looks_at_the_rest(bridge: Run, fake: FakeApp):
+    fake.mapping_unknown = Retry(Reason.LEDGER_UNREACHABLE, "the mapping in force is not known")
+    findings = {finding["check"]: finding["status"] for finding in data(bridge("doctor", "--json"))}
+    assert (findings["mapping"], findings["dynamics"]) == ("failed", "ok")
 
 
 def test_doctor_reports_settings_as_a_check(bridge: Run, fake: FakeApp):
@@ -77,5 +85,6 @@ def test_config_names_what_is_missing(bridge: Run, fake: FakeApp):
         "DYNAMICS_URL",
         "Storage",
         "Storage__tableServiceUri",
+        "Storage__blobServiceUri",
     }
     assert "DYNAMICS_URL, Storage or Storage__tableServiceUri" in result.stderr

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shared.domain.contact import Flag
-from shared.domain.ledger import LedgerRow, Present
+from shared.domain.filters import Condition, Operator
+from shared.domain.ledger import Absent, LedgerRow, Present, PrivacyRequest
+from shared.domain.mapping import ColumnType, DeleteMode, Target, TargetType, Types
 from shared.errors import Halt, Reason, Retry
 from tests.component.cli.typed import Run, data
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, NOW, a_profile
+from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_profile
 
 
 def test_explain_gives_both_sides_and_the_decisions(bridge: Run, fake: FakeApp):
@@ -94,3 +98,29 @@ def test_missing_settings_are_told_together(bridge: Run, fake: FakeApp):
     assert "DYNAMICS_URL: missing" in result.stderr
     assert "CAMPAIGN_URL: missing" in result.stderr
     assert "bridge config" in result.stderr
+
+
+def test_a_contact_that_is_kept_out_says_by_what(bridge: Run, fake: FakeApp):
+    tree = Condition("lastname", Operator.EQUALS, "Nobody")
+    fake.mapping = replace(MAPPING, filters=tree, delete_mode=DeleteMode.IGNORE)
+    result = bridge("explain", "contact", CONTACT_ID)
+    for words in ("Kept out by the mapping's filters", "does not hold: lastname equals Nobody", "left as it is"):
+        assert words in result.stdout
+    assert "filtered_out" in result.stdout
+    assert data(bridge("explain", "contact", CONTACT_ID, "--json"))["explanation"]["part"]["passes"] is False
+
+
+def test_a_field_that_is_too_long_or_follows_no_update_says_so(bridge: Run, fake: FakeApp):
+    first, *others = MAPPING.field_rows
+    types = Types({"lastname": ColumnType.STRING}, {"lastName": Target(TargetType.STRING, 3)})
+    fake.mapping = replace(MAPPING, field_rows=(replace(first, apply_updates=False), *others), types=types)
+    shown = bridge("explain", "contact", CONTACT_ID).stdout
+    assert "too long: not sent, the message is parked, at creation and by a resync only" in shown
+
+
+def test_a_pending_privacy_request_is_shown(bridge: Run, fake: FakeApp):
+    fake.dynamics.row = None
+    fake.remember(LedgerRow(KEY, Absent(), witness=True, pending=PrivacyRequest("d365-del-x-0", NOW)))
+    shown = bridge("explain", "contact", CONTACT_ID).stdout
+    assert "privacy request that has not ended" in shown
+    assert "d365-del-x-0" in shown

@@ -19,7 +19,7 @@ from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mapping, OptOutPair, Privacy
 from shared.errors import Halt, Outcome, Reason, Retry, Uncertain
 from shared.ports import Recorded
 from tests.component.clients.scripted_server import Act, ScriptedServer, hang_up, hold, reply
@@ -33,7 +33,7 @@ def contact_id(number: int) -> str:
 
 
 def mapping(*columns: str) -> Mapping:
-    rows = tuple(FieldRow(column, column) for column in columns)
+    rows = tuple(FieldRow(column, FromColumn(column)) for column in columns)
     return Mapping("1", "contact", rows, (OptOutPair("donotemail", "blackListEmail"),), Privacy("gdpr", "ns"))
 
 

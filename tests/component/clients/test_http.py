@@ -112,7 +112,7 @@ async def test_a_timeout_after_sending_leaves_the_question_open(http, server, ca
 
 
 @pytest.mark.parametrize("act", [hang_up, stop_half_way])
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 async def test_a_broken_connection_leaves_the_question_open_and_a_write_is_never_repeated(http, server, act, method):
     server.will(act)
     with pytest.raises(UnansweredError):
@@ -120,12 +120,22 @@ async def test_a_broken_connection_leaves_the_question_open_and_a_write_is_never
     assert len(server.asked) == 1
 
 
-async def test_a_write_on_a_connection_that_the_server_closed_meanwhile_is_not_repeated(http, server):
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+async def test_a_write_on_a_kept_connection_that_breaks_is_not_repeated(http, server, calls, method):
+    """aiohttp by itself would send a PUT and a DELETE again, though the first may have been carried out."""
     server.will(reply(200), hang_up, reply(200))
-    await http.send(request(server.url), 5)
+    await http.send(request(server.url, method), 5)
     with pytest.raises(UnansweredError):
-        await http.send(request(server.url), 5)
+        await http.send(request(server.url, method), 5)
     assert len(server.asked) == 2
+    assert [(call.status, call.sent) for call in calls] == [(200, True), (None, True)]
+
+
+async def test_a_read_on_a_kept_connection_that_breaks_is_repeated_once(http, server):
+    server.will(reply(200), hang_up, reply(204))
+    await http.send(request(server.url, "GET"), 5)
+    assert (await http.send(request(server.url, "GET"), 5)).status == 204
+    assert len(server.asked) == 3
 
 
 async def test_every_call_is_told_by_system_kind_method_and_status(http, server, calls):

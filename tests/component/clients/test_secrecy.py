@@ -19,7 +19,7 @@ from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.http import Http
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, Mapping, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mapping, Privacy
 from shared.errors import Outcome
 from tests.component.clients.scripted_server import ScriptedServer, hang_up, hold, reply, stop_half_way
 
@@ -84,7 +84,7 @@ def campaign_calls(server: ScriptedServer, http: Http) -> Iterator[Awaitable[obj
 
 def dynamics_calls(server: ScriptedServer, http: Http) -> Iterator[Awaitable[object]]:
     config = DynamicsConfig(server.url, f"{server.url}/tenant", "client", SECRET, timeout_s=0.2)
-    mapping = Mapping("1", "contact", (FieldRow("firstname", "firstName"),), (), Privacy("gdpr", "ns"))
+    mapping = Mapping("1", "contact", (FieldRow("firstName", FromColumn("firstname")),), (), Privacy("gdpr", "ns"))
     client = DynamicsClient(config, http, FixedToken(), lambda: mapping, lambda: NOW)
     fact = Fact("1", EmailEvent.CLICK, ID, VALUE, VALUE, NOW, f"https://x.test/{VALUE}", f"https://x.test/{VALUE}")
     yield client.contact(ID)

@@ -21,16 +21,19 @@ from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.http import Http
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Lookup, Mapping, OptOutPair, Privacy
 from shared.errors import Halt, Reason, Retry, Uncertain
 from shared.ports import Recorded
 
 NAMESPACE = UUID(int=11)
-COLUMNS = ("firstname", "birthdate", "gendercode", "creditlimit", "_parentcustomerid_value", "fax")
+COLUMNS = ("firstname", "birthdate", "gendercode", "creditlimit", "fax")
 MAPPING = Mapping(
     "1",
     "contact",
-    tuple(FieldRow(column, column) for column in COLUMNS),
+    (
+        *(FieldRow(column, FromColumn(column)) for column in COLUMNS),
+        FieldRow("company", FromColumn("parentcustomerid", lookup=Lookup.NAME)),
+    ),
     (OptOutPair("donotemail", "blackListEmail"),),
     Privacy("gdpr", "ns"),
 )
@@ -99,7 +102,7 @@ async def test_a_contact_as_it_is_now(world):
         "birthdate": "1980-10-24",
         "gendercode": 2,
         "creditlimit": 10.5,
-        "_parentcustomerid_value": None,
+        "parentcustomerid": None,
         "fax": None,
         "donotemail": True,
     }
@@ -107,6 +110,15 @@ async def test_a_contact_as_it_is_now(world):
     assert contact.modified_on.microsecond == 0
     assert abs((now() - contact.modified_on).total_seconds()) < 10
     assert await world.dynamics.contact(contact_id(2)) is None
+
+
+async def test_a_lookup_is_read_as_id_and_name(world):
+    account = contact_id(900)
+    await world.call("POST", "/api/data/v9.2/accounts", {"accountid": account, "name": "Contoso"})
+    bind = {"parentcustomerid_account@odata.bind": f"/accounts({account})"}
+    contact = await world.dynamics.contact(await world.add_contact(5, firstname="Ada", **bind))
+    assert (contact.columns["parentcustomerid"], contact.labels["parentcustomerid"]) == (account, "Contoso")
+    assert MAPPING.desired(contact).fields["company"] == "Contoso"
 
 
 async def test_reads_of_one_moment_are_one_request_here_too(world):
@@ -182,7 +194,7 @@ async def test_a_wrong_secret_halts_without_showing_it(world):
 
 
 async def test_an_unknown_column_in_the_mapping_halts(world):
-    wrong = replace(MAPPING, field_rows=(FieldRow("new_unknown", "x"),))
+    wrong = replace(MAPPING, field_rows=(FieldRow("x", FromColumn("new_unknown")),))
     dynamics = DynamicsClient(world.config, world.http, world.tokens, lambda: wrong, now)
     with pytest.raises(Halt) as caught:
         await dynamics.contact(contact_id(1))

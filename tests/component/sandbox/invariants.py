@@ -17,7 +17,7 @@ from shared.domain.mapping import Desired
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger
 
-MAPPING = mapping_file.parse((Path(__file__).resolve().parents[3] / "mapping.yaml").read_text())
+MAPPING = mapping_file.read((Path(__file__).resolve().parents[3] / "mapping.yaml").read_text())
 
 
 async def broken(world: World, people: People) -> list[str]:

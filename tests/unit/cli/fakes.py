@@ -12,6 +12,7 @@ from typing import Any
 from cli.wiring import Wiring
 from shared.app import App
 from shared.clients.campaign.client import CampaignClient
+from shared.clients.campaign.listing import Page, ProfileListing
 from shared.clients.dynamics.client import DynamicsClient
 from shared.domain.change import Lane
 from shared.domain.contact import Contact, Profile, Value
@@ -22,24 +23,35 @@ from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
 from shared.stores.letter import DeadLetter, Place
-from shared.stores.memory import MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
 
 class FakeClock:
+    """Time does not pass; `slept` lists the waits."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
     def now(self) -> datetime:
         return NOW
 
     async def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing here waits")
+        self.slept.append(seconds)
 
 
 class FakeDynamics(DynamicsClient):
-    """Reads only. `failure` is raised by every method; `refused` are the kinds of event whose table is missing."""
+    """`failure` is raised by every method; `refused` are the kinds of event whose table is missing.
+
+    `row` is the contact under test, `rows` are others. Without `writable` a write is an error of the test.
+    """
 
     def __init__(self, contact: Contact | None) -> None:
         self.row = contact
+        self.rows: dict[str, Contact] = {}
+        self.writable = False
+        self.written: list[Mapping[str, bool]] = []
         self.failure: Exception | None = None
         self.refused: frozenset[str] = frozenset()
 
@@ -47,12 +59,19 @@ class FakeDynamics(DynamicsClient):
         self._fail()
         return self.row if contact_id == CONTACT_ID else None
 
+    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+        self._fail()
+        known = {**self.rows, **({CONTACT_ID: self.row} if self.row else {})}
+        return {key: known[key] for key in contact_ids if key in known}
+
     async def whoami(self) -> str:
         self._fail()
         return "5e1f0000-0000-4000-8000-000000000001"
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
-        raise AssertionError("a command that only looks must not write")
+        assert self.writable, "a command that only looks must not write"
+        self.written.append(columns)
+        return True
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
         self._fail()
@@ -72,7 +91,15 @@ class FakeCampaign(CampaignClient):
         self.writable = writable
         self.failure: Exception | None = None
         self.progress = Progress.RUNNING
+        self.statuses: dict[str, str] = {}
+        self.pages: list[Page] = []
+        self.count: int | None = None
+        self.failures: list[Exception] = []
         self.calls: list[str] = []
+
+    @property
+    def engine_calls(self) -> int:
+        return len(self.calls)
 
     async def profile(self, contact_id: str) -> Profile | None:
         self._called("profile")
@@ -90,12 +117,27 @@ class FakeCampaign(CampaignClient):
         self._called("opt_out", write=True)
         return self.row is not None
 
+    async def delete_profile(self, handle: str) -> bool:
+        self._called("delete_profile", write=True)
+        return self.row is not None
+
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         self._called("privacy_delete", write=True)
 
     async def privacy_progress(self, name: str) -> Progress:
         self._called("privacy_progress")
         return self.progress
+
+    async def privacy_statuses(self) -> Mapping[str, str]:
+        self._called("privacy_statuses")
+        return self.statuses
+
+    async def profile_count(self) -> int | None:
+        self._called("profile_count")
+        return self.count
+
+    def profiles(self, page_size: int) -> ProfileListing:
+        return FakeListing(self, page_size)
 
     async def ping(self) -> None:
         self._called("ping")
@@ -105,6 +147,24 @@ class FakeCampaign(CampaignClient):
         self.calls.append(what)
         if self.failure:
             raise self.failure
+
+
+class FakeListing(ProfileListing):
+    """The pages of its Campaign, whose `failures` are raised first, one a call."""
+
+    def __init__(self, campaign: FakeCampaign, page_size: int) -> None:
+        self._campaign, self._left = campaign, list(campaign.pages)
+        self.page_size = page_size
+
+    async def __anext__(self) -> Page:
+        if not self._left:
+            raise StopAsyncIteration
+        self._campaign._called("profiles")
+        if self._campaign.failures:
+            raise self._campaign.failures.pop(0)
+        page = self._left.pop(0)
+        assert len(page) <= self.page_size
+        return page
 
 
 class FakeDeadLetters(DeadLetters):
@@ -166,8 +226,18 @@ class FakeFiles:
 
 
 class FakeBus:
+    """Without `writable` a message is an error of the test. `lanes` lists where messages went."""
+
+    def __init__(self) -> None:
+        self.writable = False
+        self.failure: Exception | None = None
+        self.lanes: list[Lane] = []
+
     async def send(self, lane: Lane, messages: Sequence[Outgoing]) -> None:
-        raise AssertionError("a command that only looks must not send")
+        assert self.writable, "a command that only looks must not send"
+        if self.failure:
+            raise self.failure
+        self.lanes += [lane] * len(messages)
 
 
 class FakeApp:
@@ -180,7 +250,14 @@ class FakeApp:
         self.files = FakeFiles()
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
+        self.clock = FakeClock()
+        self.bus = FakeBus()
+        self.mapping = MAPPING
+        self.mapping_unknown: Exception | None = None
         self.built = self.closed = 0
+
+    def let_write(self) -> None:
+        self.dynamics.writable = self.campaign.writable = self.bus.writable = True
 
     def remember(self, row: LedgerRow) -> None:
         self.ledger.rows[row.key] = replace(row, etag="v0")
@@ -194,13 +271,15 @@ class FakeApp:
             files=self.files,
             read_export=unused,
             ledger=self.ledger,
+            deletions=MemoryDeletions(),
             watermarks=MemoryWatermarks(),
-            bus=FakeBus(),
-            clock=FakeClock(),
+            bus=self.bus,
+            clock=self.clock,
             random=Random(1),
             timings=Timings(),
             telemetry=Telemetry(),
-            mapping=lambda: MAPPING,
+            mapping=lambda: self.mapping,
+            refresh_mapping=self._refresh_mapping,
         )
 
     def build(self, settings: Settings) -> App:
@@ -215,11 +294,16 @@ class FakeApp:
             dynamics=self.dynamics,
             campaign=self.campaign,
             dead_letters=self.dead_letters,
+            mappings=unused,
             close=self._close,
         )
 
     def wiring(self) -> Wiring:
         return Wiring(settings=lambda _file: read(self.values), build=self.build, environment=lambda _file: self.values)
+
+    async def _refresh_mapping(self) -> None:
+        if self.mapping_unknown:
+            raise self.mapping_unknown
 
     async def _close(self) -> None:
         self.closed += 1

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.domain.change import Hint, Lane, RecordKey, Source, Why
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
-from shared.domain.mapping import FieldRow, OptOutPair, Picklist, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, OptOutPair, Privacy
 from shared.domain.mapping import Mapping as MappingRules
 from shared.stores.letter import DeadLetter, Place
 from shared.wire import encode
@@ -20,10 +20,10 @@ MAPPING = MappingRules(
     version="abc123def456",
     table="contact",
     field_rows=(
-        FieldRow("lastname", "lastName"),
-        FieldRow("emailaddress1", "email"),
-        FieldRow("gendercode", "gender", Picklist.CODE, {"1": "male", "2": "female"}, "unknown"),
-        FieldRow("address1_city", "location.city"),
+        FieldRow("lastName", FromColumn("lastname")),
+        FieldRow("email", FromColumn("emailaddress1")),
+        FieldRow("gender", FromColumn("gendercode"), True, {"1": "male", "2": "female"}, "unknown"),
+        FieldRow("location.city", FromColumn("address1_city")),
     ),
     opt_outs=(OptOutPair("donotbulkemail", "blackListEmail"), OptOutPair("donotfax", "blackListFax")),
     privacy=Privacy("gdpr", "d365ExternalId"),

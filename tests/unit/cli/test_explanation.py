@@ -10,7 +10,9 @@ import pytest
 from cli.explanation import Evidence, explain, gather
 from cli.screen import emit
 from shared.domain.contact import OLDEST, Contact, Flag, Profile
+from shared.domain.filters import Condition, Operator
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest
+from shared.domain.mapping import ColumnType, DeleteMode, Mapping, Target, TargetType, TooLong, Types
 from shared.flows.contact import Seen, Sight
 from tests.unit.cli.fakes import FakeApp
 from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
@@ -18,8 +20,10 @@ from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_co
 DAY = timedelta(days=1)
 
 
-def evidence(contact: Contact | None, profile: Seen, ledger: LedgerRow | None = None) -> Evidence:
-    return Evidence(KEY, MAPPING, ledger or LedgerRow(KEY), contact, profile, NOW)
+def evidence(
+    contact: Contact | None, profile: Seen, ledger: LedgerRow | None = None, mapping: Mapping = MAPPING
+) -> Evidence:
+    return Evidence(KEY, mapping, ledger or LedgerRow(KEY), contact, profile, NOW)
 
 
 def opted_out(value: bool, changed_at=OLDEST) -> Profile:
@@ -117,3 +121,29 @@ def test_a_claim_that_has_ended_is_none():
     assert (
         explain(evidence(None, Sight.UNSEEN, replace(row, etag=None)), show_values=False).ledger.state == "never seen"
     )
+
+
+def test_fields_that_cannot_be_sent_or_are_cut_are_named():
+    first, second, third, fourth = MAPPING.field_rows
+    rows = (replace(first, too_long=TooLong.TRUNCATE), second, third, replace(fourth, apply_updates=False))
+    targets = {"lastName": Target(TargetType.STRING, 3), "email": Target(TargetType.STRING, 3)}
+    targets["location.city"] = Target(TargetType.INTEGER)
+    columns = dict.fromkeys(("lastname", "emailaddress1", "address1_city"), ColumnType.STRING)
+    mapping = replace(MAPPING, field_rows=rows, types=Types(columns, targets))
+    shown = explain(evidence(a_contact(), a_profile(), mapping=mapping), show_values=False)
+    assert {view.target: view.problem for view in shown.fields} == {
+        "lastName": "truncated",
+        "email": "overlong",
+        "gender": None,
+        "location.city": "unconvertible",
+    }
+    assert [view.target for view in shown.fields if not view.apply_updates] == ["location.city"]
+
+
+def test_filters_and_what_follows_a_deletion_are_told():
+    tree = Condition("lastname", Operator.IS_EMPTY)
+    mapping = replace(MAPPING, filters=tree, delete_mode=DeleteMode.PROFILE_DELETE)
+    shown = explain(evidence(a_contact(), Sight.UNSEEN, mapping=mapping), show_values=False)
+    assert (shown.part.passes, shown.part.kept_out_by) == (False, ("lastname is empty",))
+    assert shown.delete_mode is DeleteMode.PROFILE_DELETE
+    assert explain(evidence(a_contact(), Sight.UNSEEN), show_values=False).part.passes is True

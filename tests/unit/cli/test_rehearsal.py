@@ -11,7 +11,9 @@ from cli.explanation import gather
 from cli.rehearsal import Rehearsal, rehearse
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.contact import Flag
+from shared.domain.filters import Condition, Operator
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest, Unknown
+from shared.domain.mapping import DeleteMode, WhenFilteredOut
 from shared.engine import optouts
 from shared.engine.alignment import Turn
 from shared.errors import Outcome
@@ -70,6 +72,30 @@ async def test_it_ends_and_costs_what_the_work_itself_does(why, ledger, contact,
     fake.campaign.calls.clear()
     assert await performed(fake, why) == told.reason
     assert len(fake.campaign.calls) == told.calls
+
+
+KEPT_OUT = Condition("lastname", Operator.IS_EMPTY)
+
+
+@pytest.mark.parametrize("why", list(Why))
+@pytest.mark.parametrize("ledger", LEDGERS)
+@pytest.mark.parametrize("mode", list(DeleteMode))
+@pytest.mark.parametrize("then", list(WhenFilteredOut))
+async def test_a_contact_that_is_kept_out_is_rehearsed_as_it_is_worked_on(why, ledger, mode, then):
+    fake = FakeApp(contact=a_contact(), profile=a_profile())
+    fake.mapping = replace(MAPPING, filters=KEPT_OUT, delete_mode=mode, when_filtered_out=then)
+    if (row := LEDGERS[ledger]) is not None:
+        fake.remember(row)
+    told = await rehearsed(fake, why)
+    fake.campaign.calls.clear()
+    assert await performed(fake, why) == told.reason
+    assert len(fake.campaign.calls) == told.calls
+
+
+async def test_a_profile_delete_says_what_it_leaves():
+    fake = FakeApp(profile=a_profile())
+    fake.mapping = replace(MAPPING, delete_mode=DeleteMode.PROFILE_DELETE)
+    assert "delete the profile; what Campaign logged of the person stays" in orders(await rehearsed(fake, Why.DELETE))
 
 
 async def test_an_unchanged_record_costs_nothing():
@@ -131,8 +157,7 @@ async def test_a_claimed_record_comes_back_later():
     assert (told.ending, told.reason, told.steps) == ("later", "claimed", ())
 
 
-async def test_a_creation_that_meets_a_profile_says_so():
+async def test_a_record_never_seen_is_looked_at_first():
     fake = FakeApp(contact=a_contact(), profile=a_profile(lastName="Other"))
     told = await rehearsed(fake, Why.UPSERT)
-    assert [step.calls for step in told.steps] == [1, 0, 1, 1]
-    assert "Campaign refuses the creation: the profile is there" in orders(told)
+    assert [step.calls for step in told.steps] == [1, 1]

@@ -230,3 +230,9 @@ def test_a_created_profile_and_an_accepted_privacy_request(status):
 @pytest.mark.parametrize("status", [200, 204])
 def test_an_updated_profile(status):
     assert wire.read_updated(answer(status), ()) is True
+
+
+def test_a_profile_is_deleted_by_its_own_key():
+    request = wire.delete_request(CONFIG, "@a/b=")
+    assert (request.method, request.body) == ("DELETE", None)
+    assert request.url == f"{CONFIG.url}/profileAndServicesExt/profile/%40a%2Fb%3D"

@@ -181,3 +181,13 @@ def test_whoami():
     assert wire.read_whoami(answer(200, {"UserId": A.upper()})) == A
     with pytest.raises(Retry):
         wire.read_whoami(answer(200, {}))
+
+
+def test_a_lookup_is_asked_for_under_the_web_apis_name_and_given_under_its_own():
+    names = wire.properties(("firstname", "parentcustomerid"), {"parentcustomerid"})
+    assert names == {"firstname": "firstname", "_parentcustomerid_value": "parentcustomerid"}
+    read = {"firstname": "Ada", "_parentcustomerid_value": "5b6f4a1c-77d2-ef11-8ee9-000d3a4b5c6d"}
+    labels = {"_parentcustomerid_value": "Contoso"}
+    contact = wire.by_column(Contact("id", "1", datetime(2026, 1, 1, tzinfo=UTC), read, labels), names)
+    assert contact.columns == {"firstname": "Ada", "parentcustomerid": read["_parentcustomerid_value"]}
+    assert contact.labels == {"parentcustomerid": "Contoso"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
-from shared.domain.mapping import Desired, FieldRow, Picklist, digest
+from shared.domain.mapping import Desired, FieldRow, FromColumn, Picklist, Types, digest
 from tests.unit.examples import FIELDS, ID, MAPPING, NOW, contact, profile
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -20,33 +20,54 @@ def row(**columns: Value) -> Contact:
 @pytest.mark.parametrize(
     ("rule", "columns", "value"),
     [
-        pytest.param(FieldRow("a", "x"), {"a": "Ada"}, "Ada", id="as it is"),
-        pytest.param(FieldRow("a", "x"), {}, None, id="absent"),
-        pytest.param(FieldRow("a", "x"), {"a": None}, None, id="null"),
-        pytest.param(FieldRow("a", "x", default="?"), {}, "?", id="default for absent"),
-        pytest.param(FieldRow("a", "x", default="?"), {"a": None}, "?", id="default for null"),
-        pytest.param(FieldRow("a", "x", default="?"), {"a": ""}, "?", id="default for an empty text"),
-        pytest.param(FieldRow("a", "x", default="?"), {"a": 0}, 0, id="zero is a value"),
-        pytest.param(FieldRow("a", "x", default=True), {"a": False}, False, id="false is a value"),
-        pytest.param(FieldRow("a", "x", default="?"), {"a": " "}, " ", id="a blank is a value"),
-        pytest.param(FieldRow("a", "x"), {"a": ""}, None, id="an empty text is empty"),
-        pytest.param(FieldRow("a", "x", replacements={"2": "female"}), {"a": 2}, "female", id="replaced by code"),
-        pytest.param(FieldRow("a", "x", replacements={"2": "female"}), {"a": 1}, 1, id="not replaced"),
-        pytest.param(FieldRow("a", "x", replacements={"0": None}, default="?"), {"a": 0}, None, id="replaced by null"),
-        pytest.param(FieldRow("a", "x", replacements={"True": 1}), {"a": True}, 1, id="a boolean is replaced"),
+        pytest.param(FieldRow("x", FromColumn("a")), {"a": "Ada"}, "Ada", id="as it is"),
+        pytest.param(FieldRow("x", FromColumn("a")), {}, None, id="absent"),
+        pytest.param(FieldRow("x", FromColumn("a")), {"a": None}, None, id="null"),
+        pytest.param(FieldRow("x", FromColumn("a"), default="?"), {}, "?", id="default for absent"),
+        pytest.param(FieldRow("x", FromColumn("a"), default="?"), {"a": None}, "?", id="default for null"),
+        pytest.param(FieldRow("x", FromColumn("a"), default="?"), {"a": ""}, "?", id="default for an empty text"),
+        pytest.param(FieldRow("x", FromColumn("a"), default="?"), {"a": 0}, 0, id="zero is a value"),
+        pytest.param(FieldRow("x", FromColumn("a"), default=True), {"a": False}, False, id="false is a value"),
+        pytest.param(FieldRow("x", FromColumn("a"), default="?"), {"a": " "}, " ", id="a blank is a value"),
+        pytest.param(FieldRow("x", FromColumn("a")), {"a": ""}, None, id="an empty text is empty"),
         pytest.param(
-            FieldRow("a", "x", replacements={"": "none"}, default="?"), {"a": ""}, "none", id="empty replaced"
+            FieldRow("x", FromColumn("a"), replacements={"2": "female"}), {"a": 2}, "female", id="replaced by code"
         ),
-        pytest.param(FieldRow("code", "x", Picklist.CODE), {"code": 2}, 2, id="code"),
-        pytest.param(FieldRow("code", "x", Picklist.LABEL), {"code": 2}, "Female", id="label"),
-        pytest.param(FieldRow("code", "x", Picklist.LABEL, {"Female": "f"}), {"code": 2}, "f", id="label replaced"),
-        pytest.param(FieldRow("code", "x", Picklist.LABEL, {"2": "f"}), {"code": 2}, "Female", id="not by its code"),
-        pytest.param(FieldRow("a", "x", Picklist.LABEL), {"a": "Ada"}, "Ada", id="no label: the value"),
-        pytest.param(FieldRow("empty", "x", Picklist.LABEL, default="?"), {"empty": 9}, "?", id="empty label"),
+        pytest.param(FieldRow("x", FromColumn("a"), replacements={"2": "female"}), {"a": 1}, 1, id="not replaced"),
+        pytest.param(
+            FieldRow("x", FromColumn("a"), replacements={"0": None}, default="?"), {"a": 0}, None, id="replaced by null"
+        ),
+        pytest.param(
+            FieldRow("x", FromColumn("a"), replacements={"true": 1}), {"a": True}, 1, id="a boolean is replaced"
+        ),
+        pytest.param(
+            FieldRow("x", FromColumn("a"), replacements={"": "none"}, default="?"),
+            {"a": ""},
+            "none",
+            id="empty replaced",
+        ),
+        pytest.param(FieldRow("x", FromColumn("code", Picklist.CODE)), {"code": 2}, 2, id="code"),
+        pytest.param(FieldRow("x", FromColumn("code", Picklist.LABEL)), {"code": 2}, "Female", id="label"),
+        pytest.param(
+            FieldRow("x", FromColumn("code", Picklist.LABEL), replacements={"Female": "f"}),
+            {"code": 2},
+            "f",
+            id="label replaced",
+        ),
+        pytest.param(
+            FieldRow("x", FromColumn("code", Picklist.LABEL), replacements={"2": "f"}),
+            {"code": 2},
+            "Female",
+            id="not by its code",
+        ),
+        pytest.param(FieldRow("x", FromColumn("a", Picklist.LABEL)), {"a": "Ada"}, "Ada", id="no label: the value"),
+        pytest.param(
+            FieldRow("x", FromColumn("empty", Picklist.LABEL), default="?"), {"empty": 9}, "?", id="empty label"
+        ),
     ],
 )
 def test_a_row_of_the_mapping_gives_one_value(rule: FieldRow, columns: dict[str, Value], value: Value) -> None:
-    found = rule.value(row(**columns))
+    found = rule.filled(row(**columns), Types()).value
     assert found == value
     assert type(found) is type(value)
 
@@ -104,7 +125,7 @@ def test_a_profile_differs_where_a_mapped_field_does(seen: dict[str, Value], dif
 def test_campaign_shows_an_empty_field_as_an_empty_text(wanted: Value, seen: object, differs: bool) -> None:
     fields = {} if seen is ... else {"x": seen}
     there = Profile("@1", fields)  # type: ignore[arg-type]
-    assert Desired({"x": wanted}, "digest", {}).differs_from(there) is differs
+    assert Desired({}, {"x": wanted}, "digest", {}).differs_from(there) is differs
 
 
 def test_opt_outs_differ_only_where_both_sides_have_them() -> None:

@@ -17,7 +17,7 @@ from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
-from shared.stores.memory import MemoryBus, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
 from shared.wire import Message, encode
 from tests.unit.examples import MAPPING, NOW, contact, profile
@@ -111,6 +111,10 @@ class OneProfile:
         self._call(f"opt_out {sorted(attributes)}")
         return not self.vanishes
 
+    async def delete_profile(self, handle: str) -> bool:
+        self._call(f"delete profile {handle}")
+        return not self.vanishes
+
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         self._call(f"delete {name}")
 
@@ -167,6 +171,7 @@ class Known:
         self.journal = Journal()
         self.folder = Folder()
         self.ledger = MemoryLedger()
+        self.deletions = MemoryDeletions()
         self.watermarks = MemoryWatermarks()
         self.bus = MemoryBus(self.clock.now)
         self.telemetry = Telemetry()
@@ -178,6 +183,7 @@ class Known:
             files=self.folder,
             read_export=read_export,
             ledger=self.ledger,
+            deletions=self.deletions,
             watermarks=self.watermarks,
             bus=self.bus,
             clock=self.clock,

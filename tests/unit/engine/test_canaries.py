@@ -10,7 +10,7 @@ import pytest
 from shared.clients.dynamics.context import parse
 from shared.domain.change import Lane, Why
 from shared.domain.ledger import Absent, LedgerRow
-from shared.domain.mapping import FieldRow, OptOutPair
+from shared.domain.mapping import FieldRow, FromColumn, OptOutPair
 from shared.engine import optout_file
 from shared.engine.intake import Doorkeeper
 from shared.engine.timers import Timers
@@ -23,7 +23,7 @@ from tests.unit.examples import ID, KEY, MAPPING, after, chunk, contact, fact, h
 CANARIES = ("Ada", "Lovelace", "ada@example.org", "London", "+44 20", "secret-key", "offered-key")
 COLUMNS = replace(
     MAPPING,
-    field_rows=(*MAPPING.field_rows, FieldRow("firstname", "x")),
+    field_rows=(*MAPPING.field_rows, FieldRow("x", FromColumn("firstname"))),
     opt_outs=(OptOutPair("no_mail", "blackListEmail"),),
 )
 
@@ -105,6 +105,7 @@ async def checks(world: Known) -> None:
 async def test_no_value_of_a_person_is_told(story: object, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     world = Known(COLUMNS)
+    world.dynamics.row = replace(contact(), columns={**dict.fromkeys(COLUMNS.columns), **contact().columns})
     await story(world)  # type: ignore[operator]
     logged = [record.getMessage() + str(record.args) for record in caplog.records]
     assert [record for record in caplog.records if record.name == "bridge"]

@@ -21,7 +21,7 @@ BUSY = Retry(Reason.CAMPAIGN_BUSY)
 async def settle(world: Known, failure: Exception | None, attempt: int = 0, count: int = 1) -> None:
     """One upsert hint, while Dynamics answers like this."""
     world.dynamics.failure = failure
-    await world.engine.record(delivery(hint(attempt=attempt), UPSERT, count))
+    await world.engine.record(delivery(hint(attempt=attempt, created=True), UPSERT, count))
 
 
 async def test_a_message_that_is_done_is_completed_and_leaves_nothing(world: Known, lines: Lines) -> None:
@@ -53,7 +53,7 @@ async def test_a_retry_schedules_a_copy_under_an_id_of_its_own(world: Known, lin
         await settle(world, Retry(Reason.CAMPAIGN_BUSY, "gateway", after_s=30))
     (copy,) = world.in_lane(UPSERT)
     assert (copy.message_id, copy.enqueue_at) == ("h1:1", after(30))
-    assert decode_hint(copy.body) == hint(attempt=1)
+    assert decode_hint(copy.body) == hint(attempt=1, created=True)
     line = lines("decision")[0]
     assert (line["reason"], line["detail"], line["again_in_s"]) == ("campaign_busy", "gateway", 30.0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.clients.dynamics.context import parse
 from shared.domain.change import Lane, Source, Why
-from shared.domain.mapping import FieldRow, OptOutPair
+from shared.domain.mapping import FieldRow, FromColumn, OptOutPair
 from shared.engine.intake import Doorkeeper
 from shared.engine.webhook import Webhook
 from shared.wire import decode_hint
@@ -21,7 +21,7 @@ from tests.unit.examples import MAPPING, NOW
 
 COLUMNS = replace(
     MAPPING,
-    field_rows=(FieldRow("firstname", "firstName"), FieldRow("telephone1", "phone")),
+    field_rows=(FieldRow("firstName", FromColumn("firstname")), FieldRow("phone", FromColumn("telephone1"))),
     opt_outs=(OptOutPair("donotbulkemail", "blackListEmail"),),
 )
 

@@ -11,15 +11,17 @@ from shared.domain.change import Source, Why
 from shared.domain.contact import Profile
 from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, UpdateProfile
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest, State, Timings, Unknown
-from shared.domain.mapping import Desired
+from shared.domain.mapping import DeleteMode, Desired, WhenFilteredOut
 from shared.errors import Reason
-from shared.flows.contact import Seen, Sight, Situation, claimed, decide, flags_to_send, settled, stored
+from shared.flows.contact import Seen, Sight, Situation, claimed, decide, flags_to_send, settled, stored, unsendable
 from tests.unit.examples import FIELDS, ID, KEY, MAPPING, NOW, after, contact, hint, profile
 
 DESIRED = MAPPING.desired(contact())
 SAME, OTHER = Present(DESIRED.digest), Present("0" * 64)
 UPSERT, DELETE, VERIFY = Why.UPSERT, Why.DELETE, Why.VERIFY
 NEVER_SEEN = LedgerRow(KEY)
+
+REQUEST = DeleteMode.PRIVACY_REQUEST
 
 
 def seen(state: State, **more: Any) -> LedgerRow:
@@ -129,7 +131,7 @@ CREATE = CreateProfile(ID, FIELDS, frozenset())
             seen(OTHER), UPSERT, 1, Sight.UNSEEN, [UpdateProfile(ID, None, FIELDS)], id="trusted present: PATCH"
         ),
         pytest.param(seen(OTHER), UPSERT, 1, Sight.MISSING, [CREATE], id="PATCH said 404: POST"),
-        pytest.param(NEVER_SEEN, UPSERT, 1, Sight.UNSEEN, [CREATE], id="never seen: POST"),
+        pytest.param(NEVER_SEEN, UPSERT, 1, Sight.UNSEEN, [LookUpProfile(ID)], id="an update, never seen: GET"),
         pytest.param(seen(Absent()), UPSERT, 1, Sight.UNSEEN, [CREATE], id="trusted absent: POST"),
         pytest.param(seen(Unknown()), UPSERT, 1, Sight.UNSEEN, [LookUpProfile(ID)], id="unknown: GET"),
         pytest.param(seen(SAME), VERIFY, 1, Sight.UNSEEN, [LookUpProfile(ID)], id="verify: GET"),
@@ -164,7 +166,20 @@ def test_step_7_what_is_sent(
 
 def test_step_7_only_the_second_read_of_the_row_is_sent() -> None:
     newer = MAPPING.desired(contact(first="Grace"))
-    assert decide(situation(NEVER_SEEN), newer, Sight.UNSEEN) == [CreateProfile(ID, newer.fields, frozenset())]
+    assert decide(situation(seen(Absent())), newer, Sight.UNSEEN) == [CreateProfile(ID, newer.fields, frozenset())]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "delivery", "expected"),
+    [
+        pytest.param(NEVER_SEEN, 1, CREATE, id="never seen: POST"),
+        pytest.param(NEVER_SEEN, 2, LookUpProfile(ID), id="redelivered: GET"),
+        pytest.param(seen(Unknown()), 1, LookUpProfile(ID), id="unknown: GET"),
+    ],
+)
+def test_step_7_an_announced_creation(ledger: LedgerRow, delivery: int, expected: ProfileEffect) -> None:
+    announced = replace(situation(ledger, delivery=delivery), hint=replace(hint(), created=True))
+    assert decide(announced, DESIRED, Sight.UNSEEN) == [expected]
 
 
 def test_step_7_an_update_never_carries_an_opt_out() -> None:
@@ -224,4 +239,47 @@ def test_step_9_an_earlier_uncertainty_is_checked_until_the_check_itself_has_run
 def test_a_seen_profile_is_not_a_sight() -> None:
     """`Seen` is either: a profile without fields must not pass for a missing one."""
     nothing_in_it = Profile("@1", {})
-    assert decide(situation(NEVER_SEEN), Desired({}, "digest", {}), nothing_in_it) == []
+    assert decide(situation(NEVER_SEEN), Desired({}, {}, "digest", {}), nothing_in_it) == []
+
+
+LEAVE, DELETE_IT = WhenFilteredOut.LEAVE, WhenFilteredOut.DELETE
+
+
+@pytest.mark.parametrize(
+    ("ledger", "why", "filtered_out", "mode", "reason"),
+    [
+        pytest.param(seen(SAME), UPSERT, LEAVE, REQUEST, Reason.FILTERED_OUT, id="kept out, and its profile left"),
+        pytest.param(seen(Unknown()), VERIFY, LEAVE, REQUEST, Reason.FILTERED_OUT, id="whatever the ledger says"),
+        pytest.param(seen(SAME), UPSERT, DELETE_IT, REQUEST, None, id="kept out, its profile is to go: work"),
+        pytest.param(seen(Absent()), UPSERT, DELETE_IT, REQUEST, Reason.ALREADY_GONE, id="and gone already"),
+        pytest.param(seen(SAME), DELETE, None, DeleteMode.IGNORE, Reason.DELETION_IGNORED, id="deletions are ignored"),
+        pytest.param(seen(SAME), UPSERT, DELETE_IT, DeleteMode.IGNORE, Reason.DELETION_IGNORED, id="those, too"),
+        pytest.param(seen(SAME), UPSERT, None, DeleteMode.IGNORE, Reason.GONE_UNWITNESSED, id="not said to be gone"),
+        pytest.param(seen(SAME), DELETE, None, DeleteMode.PROFILE_DELETE, None, id="a plain delete is work as well"),
+    ],
+)
+def test_filters_and_delete_modes(
+    ledger: LedgerRow, why: Why, filtered_out: WhenFilteredOut | None, mode: DeleteMode, reason: Reason | None
+) -> None:
+    assert settled(Situation(hint(why), 1, ledger, None, NOW, filtered_out, mode)) is reason
+
+
+@pytest.mark.parametrize(
+    ("ledger", "fields"),
+    [
+        pytest.param(NEVER_SEEN, {"long", "wrong", "once"}, id="a creation sends every field"),
+        pytest.param(seen(SAME), {"long", "wrong"}, id="an update only those that follow changes"),
+    ],
+)
+def test_fields_that_must_not_be_sent(ledger: LedgerRow, fields: set[str]) -> None:
+    updates = {"long": "x" * 40, "wrong": "x", "good": "x"}
+    unsuitable = Desired(
+        fields={**updates, "once": "x" * 40},
+        updates=updates,
+        digest="d",
+        opted_out={},
+        overlong=frozenset({"long", "once"}),
+        unconvertible=frozenset({"wrong"}),
+    )
+    assert unsendable(situation(ledger, desired=unsuitable)) == fields
+    assert unsendable(situation(ledger, desired=None)) == frozenset()

@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from shared.domain.effects import LookUpProfile, RequestPrivacyDelete
+from shared.domain.effects import DeleteProfile, LookUpProfile, RequestPrivacyDelete
 from shared.domain.ledger import Absent, LedgerRow, PrivacyRequest, Progress, Timings, Unknown
+from shared.domain.mapping import DeleteMode
 from shared.flows.contact import Sight
-from shared.flows.deletion import asked, decide, ended, opted_out, request_name
+from shared.flows.deletion import announced, decide, ended, opted_out, request_name
 from tests.unit.examples import ID, KEY, NOW, after, profile
 
 TIMINGS = Timings()
 PENDING = PrivacyRequest("d365-del-x-0", NOW)
+
+
+REQUEST = DeleteMode.PRIVACY_REQUEST
 
 
 def row(**more: Any) -> LedgerRow:
@@ -21,18 +25,26 @@ def row(**more: Any) -> LedgerRow:
 
 
 def test_rule_d3_the_profile_is_looked_at_before_it_goes() -> None:
-    assert decide(row(), Sight.UNSEEN) == [LookUpProfile(ID)]
+    assert decide(row(), Sight.UNSEEN, REQUEST) == [LookUpProfile(ID)]
 
 
 @pytest.mark.parametrize("sight", [Sight.MISSING, Sight.IN_LINE])
 def test_what_is_gone_or_asked_to_go_needs_nothing(sight: Sight) -> None:
-    assert decide(row(), sight) == []
+    assert decide(row(), sight, REQUEST) == []
 
 
 def test_rule_d3_true_flags_go_into_the_order() -> None:
-    order = decide(row(generation=3), profile(blackListEmail=True))
+    order = decide(row(generation=3), profile(blackListEmail=True), REQUEST)
     assert order == [RequestPrivacyDelete(ID, f"d365-del-{ID}-3", frozenset({"blackListEmail"}))]
     assert opted_out(profile()) == frozenset()
+
+
+def test_a_plain_delete_goes_by_the_profiles_own_key() -> None:
+    """A profile that was created anew has another, so a late delete cannot meet it."""
+    order = decide(row(), profile(blackListEmail=True), DeleteMode.PROFILE_DELETE)
+    assert order == [DeleteProfile(ID, profile().handle, frozenset({"blackListEmail"}))]
+    assert isinstance(order[0], DeleteProfile)
+    assert announced(row(), order[0], NOW) == row(flags=frozenset({"blackListEmail"}))
 
 
 def test_rule_d1_the_name_is_fixed_for_an_incarnation_and_new_for_the_next() -> None:
@@ -42,7 +54,7 @@ def test_rule_d1_the_name_is_fixed_for_an_incarnation_and_new_for_the_next() -> 
 
 def test_what_must_be_known_before_the_request_is_sent() -> None:
     order = RequestPrivacyDelete(ID, "name", frozenset({"blackListEmail"}))
-    after_that = asked(row(flags=frozenset({"blackListFax"})), order, NOW)
+    after_that = announced(row(flags=frozenset({"blackListFax"})), order, NOW)
     assert after_that.flags == {"blackListEmail", "blackListFax"}
     assert after_that.pending == PrivacyRequest("name", NOW)
 

@@ -42,10 +42,10 @@ def whys(change: RowChange, columns: set[str] | None, mapping: object = MAPPING)
         pytest.param(
             CREATE,
             {"first"},
-            [(Why.UPSERT, {"first", "town", "no_mail", "no_phone"})],
-            id="a creation is about every column, and carries the opt-outs itself",
+            [(Why.UPSERT, set())],
+            id="a creation carries the opt-outs itself",
         ),
-        pytest.param(CREATE, None, [(Why.UPSERT, {"first", "town", "no_mail", "no_phone"})], id="a large creation"),
+        pytest.param(CREATE, None, [(Why.UPSERT, set())], id="a large creation"),
         pytest.param(DELETE, set(), [(Why.DELETE, set())], id="a deletion"),
         pytest.param(DELETE, None, [(Why.DELETE, set())], id="a large deletion"),
     ],
@@ -57,7 +57,14 @@ def test_a_change_gives_these_hints(change: RowChange, columns: set[str] | None,
 def test_without_opt_outs_in_the_mapping_nobody_looks_at_them() -> None:
     assert whys(UPDATE, None, NO_OPT_OUTS) == [(Why.UPSERT, set())]
     assert whys(UPDATE, {"no_mail"}, NO_OPT_OUTS) == []
-    assert whys(CREATE, set(), NO_OPT_OUTS) == [(Why.UPSERT, {"first", "town"})]
+    assert whys(CREATE, set(), NO_OPT_OUTS) == [(Why.UPSERT, set())]
+
+
+@pytest.mark.parametrize("change", RowChange)
+def test_a_hint_says_whether_the_announcement_was_of_a_creation(change: RowChange) -> None:
+    hints = decide(MAPPING, RowEvent(KEY, change, None, "user"), Source.WEBHOOK, "event", NOW)
+    assert {hint.created for hint in hints} == {change is RowChange.CREATE}
+    assert {hint.by for hint in hints} == {"user"}
 
 
 @pytest.mark.parametrize("change", RowChange)

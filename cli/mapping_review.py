@@ -1,0 +1,105 @@
+"""A mapping file judged: on its own, and against both systems; and what applying it would change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cli.mapping_comparison import Impact, compare
+from cli.mapping_difference import Difference, Named, difference
+from cli.mapping_workbench import InForce, Workbench
+from shared import mapping_file
+from shared.clients.dynamics.sample import Total
+from shared.domain.contact import Contact
+from shared.domain.conversion import LOOKUPS
+from shared.domain.mapping import Mapping
+from shared.domain.metadata import TableInfo
+from shared.mapping_check import check, resolve
+from shared.mapping_file import Finding, errors
+from shared.stores.mapping_entry import Draft
+
+
+@dataclass(frozen=True)
+class Review:
+    """`offline`: only the file itself was looked at. `table` and `mapping` (with types) only without errors."""
+
+    file: str
+    offline: bool
+    findings: tuple[Finding, ...]
+    text: str = field(repr=False)
+    mapping: Mapping | None = None
+    table: TableInfo | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it cannot be applied."""
+        return bool(errors(self.findings))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What applying would change.
+
+    `impact` None: the version in force does not parse. `by_resync_only`: fields that no update carries.
+    """
+
+    version: str
+    replaces: str
+    difference: Difference
+    impact: Impact | None
+    contacts: Total
+    by_resync_only: tuple[str, ...]
+
+
+def review_alone(file: Path) -> Review:
+    """The file by itself. Raises OSError, UnicodeDecodeError."""
+    text = file.read_text(encoding="utf-8")
+    return Review(str(file), offline=True, findings=mapping_file.parse(text).findings, text=text)
+
+
+async def review(bench: Workbench, file: Path) -> Review:
+    """Against both systems, which are asked only if the file itself is in order.
+
+    Raises Outcome, OSError, UnicodeDecodeError.
+    """
+    alone = review_alone(file)
+    parsed = mapping_file.parse(alone.text)
+    if parsed.mapping is None:
+        return alone
+    table, resource = await bench.metadata(parsed.mapping)
+    found = replace(alone, offline=False, findings=tuple(check(parsed, table, resource)))
+    if found.refused:
+        return found
+    return replace(found, mapping=replace(parsed.mapping, types=resolve(parsed.mapping, table, resource)), table=table)
+
+
+def draft_of(bench: Workbench, mapping: Mapping, text: str, note: str) -> Draft:
+    """What is stored: the text, and the types that the check found."""
+    return Draft(text, mapping.types, bench.operator, note)
+
+
+async def plan(bench: Workbench, in_force: InForce, found: Review, sample: int, *, show_values: bool) -> Plan:
+    """Reads `sample` rows; changes nothing. Raises Outcome, and ValueError for a review that found errors."""
+    if found.mapping is None or found.table is None:
+        raise ValueError("a mapping with errors cannot be planned")
+    old, new = in_force.mapping, found.mapping
+    rows = await _rows(bench, old, new, found.table, sample)
+    return Plan(
+        version=new.version,
+        replaces=in_force.name,
+        difference=difference(Named(in_force.name, in_force.text, old), Named(found.file, found.text, new)),
+        impact=compare(old, new, rows, show_values=show_values) if old else None,
+        contacts=await bench.sample.total(),
+        by_resync_only=_by_resync_only(new),
+    )
+
+
+async def _rows(bench: Workbench, old: Mapping | None, new: Mapping, table: TableInfo, count: int) -> list[Contact]:
+    """With the columns of both; one that the table has lost is empty, as it would be now."""
+    columns = {*new.columns, *(old.columns if old else ())} & table.columns.keys()
+    lookups = frozenset(name for name in columns if table.columns[name].type in LOOKUPS)
+    return await bench.sample.rows(sorted(columns), lookups, count)
+
+
+def _by_resync_only(mapping: Mapping) -> tuple[str, ...]:
+    return tuple(row.target for row in mapping.field_rows if not row.apply_updates)

@@ -1,0 +1,67 @@
+"""Some real rows of a table, the last changed first, and how many there are: for trying a mapping before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import quote
+
+from shared.clients.calls import Request, Response, Sender
+from shared.clients.dynamics.config import REASONS, SYSTEM, DynamicsConfig
+from shared.clients.dynamics.wire import HEADERS, by_column, contacts_request, properties, read_contacts
+from shared.clients.dynamics.wire_errors import refused
+from shared.clients.exchange import Exchange, Tokens
+from shared.domain.contact import Contact
+from shared.errors import Retry
+
+# Dataverse counts no further in one answer.
+COUNTED_AT_MOST = 5000
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many rows there are; `at_least`: there may be more."""
+
+    rows: int
+    at_least: bool
+
+
+class SampleRows:
+    """Reads contacts without knowing their ids."""
+
+    def __init__(self, config: DynamicsConfig, http: Sender, tokens: Tokens, now: Callable[[], datetime]) -> None:
+        self._config = config
+        self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
+
+    async def rows(self, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
+        """At most `count` contacts with these columns. Raises Outcome."""
+        names = properties(columns, lookups)
+        response = await self._exchange.send(sample_request(self._config, list(names), count))
+        return [by_column(row, names) for row in read_contacts(response, list(names)).values()]
+
+    async def total(self) -> Total:
+        """Raises Outcome."""
+        return read_total(await self._exchange.send(total_request(self._config)))
+
+
+def sample_request(config: DynamicsConfig, names: Sequence[str], count: int) -> Request:
+    """As the bridge reads contacts, but for the choice of rows."""
+    request = contacts_request(config, names, [])
+    chosen, _, _ = request.url.partition("&$filter=")
+    return replace(request, url=f"{chosen}&$orderby={quote('modifiedon desc')}&$top={count}")
+
+
+def total_request(config: DynamicsConfig) -> Request:
+    """All rows of the table, also those that no filter of the mapping lets pass."""
+    return Request(SYSTEM, "count", "GET", f"{config.base}/contacts/$count", HEADERS, repeatable=True)
+
+
+def read_total(response: Response) -> Total:
+    """The answer is a bare number, with a byte-order mark before it. Raises Outcome."""
+    if response.status != 200:
+        raise refused(response, write=False)
+    digits = response.body.decode("utf-8-sig", "replace").strip()
+    if not (digits.isascii() and digits.isdigit()):
+        raise Retry(REASONS.unreachable, "count: the answer is not a number")
+    return Total(int(digits), at_least=int(digits) >= COUNTED_AT_MOST)
