@@ -214,15 +214,22 @@ class Turn:
 
     async def _hold(self, unanswered: Uncertain) -> Outcome:
         """The claim stays until the write must have landed; then the record is verified."""
-        until = self.sent_at + timedelta(seconds=self.ports.timings.landing_bound_s)
+        timings = self.ports.timings
+        latest_start = self.ports.clock.now() - timedelta(
+            seconds=timings.http_timeout_s
+        )  # we may have stalled before it
+        until = max(self.sent_at, latest_start) + timedelta(seconds=timings.landing_bound_s)
         check_at = self.ports.clock.now() + timedelta(seconds=self.ports.timings.check_after_s)
-        if await self.ports.ledger.put(replace(self.row, claim=Claim(self.token, until), check_at=check_at)) is None:
-            await self._distrust()
         wait_s = max(0.0, (until - self.ports.clock.now()).total_seconds()) + self._jitter_s()
+        if await self.ports.ledger.put(replace(self.row, claim=Claim(self.token, until), check_at=check_at)) is None:
+            await self._distrust(wait_s)
         return RetryAsVerify(unanswered.reason, unanswered.detail, after_s=wait_s)
 
-    async def _distrust(self) -> None:
-        """Step 11: somebody wrote the row while we sent. Whatever it says now, it must not be trusted."""
+    async def _distrust(self, after_s: float = 0) -> None:
+        """Step 11: somebody wrote the row while we sent. Whatever it says now, it must not be trusted.
+
+        `after_s`: when a write without an answer has landed for certain; looking earlier would prove nothing.
+        """
         while True:
             current = await self.ports.ledger.get(self.hint.record)
             mine = current.claim is not None and current.claim.token == self.token
@@ -236,7 +243,7 @@ class Turn:
                 check_at=now + timedelta(seconds=self.ports.timings.check_after_s),
             )
             if await self.ports.ledger.put(row) is not None:
-                return await send_hints(self.ports, self.hint.follow_up(Why.VERIFY, self.token))
+                return await send_hints(self.ports, self.hint.follow_up(Why.VERIFY, self.token), after_s=after_s)
 
     def _jitter_s(self) -> float:
         return self.ports.random.uniform(1, 5)

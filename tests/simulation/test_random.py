@@ -65,3 +65,10 @@ def test_without_faults_every_history_ends_in_agreement() -> None:
     for seed in range(HISTORIES):
         world = play(history(seed, Plan(Random(seed))))
         assert not world.violations(), f"seed {seed}: {world.violations()}\n" + "\n".join(world.log)
+
+
+def test_a_stalled_worker_whose_late_write_lands_after_it_lost_the_record() -> None:
+    """Its verify hint must wait until the write has landed; its own message's copy is a duplicate of another's."""
+    seed = 2008933
+    world = play(history(seed, Storm(Random(seed), stalls=0.02, crashes=0.02, lates=0.1, lying=0.03)))
+    assert not world.violations(), "\n".join(world.log)
