@@ -213,14 +213,16 @@ class Turn:
             self.ports.telemetry.counted("truncated", field=name, record=str(self.hint.record))
 
     async def _hold(self, unanswered: Uncertain) -> Outcome:
-        """The claim stays until the write must have landed; then the record is verified."""
-        timings = self.ports.timings
-        latest_start = self.ports.clock.now() - timedelta(
-            seconds=timings.http_timeout_s
-        )  # we may have stalled before it
-        until = max(self.sent_at, latest_start) + timedelta(seconds=timings.landing_bound_s)
-        check_at = self.ports.clock.now() + timedelta(seconds=self.ports.timings.check_after_s)
-        wait_s = max(0.0, (until - self.ports.clock.now()).total_seconds()) + self._jitter_s()
+        """The claim stays until the write must have landed; then the record is verified.
+
+        The landing bound counts from the start of the call. After a stall that is later than our check of the time,
+        but never earlier than a whole time-out ago.
+        """
+        timings, now = self.ports.timings, self.ports.clock.now()
+        started = max(self.sent_at, now - timedelta(seconds=timings.http_timeout_s))
+        until = started + timedelta(seconds=timings.landing_bound_s)
+        check_at = now + timedelta(seconds=timings.check_after_s)
+        wait_s = max(0.0, (until - now).total_seconds()) + self._jitter_s()
         if await self.ports.ledger.put(replace(self.row, claim=Claim(self.token, until), check_at=check_at)) is None:
             await self._distrust(wait_s)
         return RetryAsVerify(unanswered.reason, unanswered.detail, after_s=wait_s)
