@@ -11,7 +11,7 @@ from shared.domain.change import RecordKey
 from shared.domain.contact import OLDEST, Contact, Profile, Value
 from shared.domain.field_row import Filled
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
-from shared.domain.mapping import DeleteMode, Desired, FieldRow, Mapping, OptOutPair, agree
+from shared.domain.mapping import DeleteMode, Desired, FieldRow, Mapping, Mappings, OptOutPair, agree
 from shared.domain.rules import prevailing
 from shared.flows.contact import Seen, Sight
 from shared.flows.optout import in_dynamics
@@ -27,11 +27,16 @@ class Evidence:
     """Everything that was read, at one moment. `profile` is UNSEEN where Campaign was not asked."""
 
     key: RecordKey
-    mapping: Mapping
+    mappings: Mappings
     ledger: LedgerRow
     contact: Contact | None
     profile: Seen
     now: datetime
+
+    @property
+    def mapping(self) -> Mapping:
+        """The table's."""
+        return next(mapping for mapping in self.mappings.tables if mapping.table == self.key.table)
 
     @property
     def desired(self) -> Desired | None:
@@ -115,13 +120,13 @@ class Explanation:
 async def gather(ports: Ports, contact_id: str, *, look: bool) -> Evidence:
     """Reads only. `look`: ask Campaign, too, which is one engine call. Raises Outcome."""
     await ports.refresh_mapping()
-    key = RecordKey(ports.mapping().table, contact_id)
+    key = RecordKey(ports.mappings().contact.table, contact_id)
     ledger = await ports.ledger.get(key)
-    contact = await ports.dynamics.contact(contact_id)
+    contact = await ports.dynamics.read(key)
     profile: Seen = Sight.UNSEEN
     if look:
         profile = await ports.campaign.profile(contact_id) or Sight.MISSING
-    return Evidence(key, ports.mapping(), ledger, contact, profile, ports.clock.now())
+    return Evidence(key, ports.mappings(), ledger, contact, profile, ports.clock.now())
 
 
 def explain(evidence: Evidence, *, show_values: bool) -> Explanation:

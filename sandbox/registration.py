@@ -58,4 +58,4 @@ async def _step(people: People, endpoint: str, message: str) -> dict[str, object
 
 
 def _mapped_columns(root: Path) -> tuple[str, ...]:
-    return mapping_file.read((root / "mapping.yaml").read_text(encoding="utf-8")).columns
+    return mapping_file.read((root / "mapping.yaml").read_text(encoding="utf-8")).contact.columns

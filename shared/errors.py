@@ -24,6 +24,7 @@ class Reason(Enum):
         "Dynamics does not show the row, but no message says that it was deleted.",
         "None: a deletion needs two witnesses. If the contact really is gone, its delete message will follow.",
     )
+    NOT_MAPPED = ("not_mapped", "The record's table is no longer in the mapping.", "None.")
     REREAD = ("reread", "The row appeared or vanished while it was worked on; a new hint was sent.", "None.")
     NO_PROFILE = ("no_profile", "An opt-out for a contact that has no profile (yet).", "None: creation carries it.")
     FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
@@ -61,6 +62,18 @@ class Reason(Enum):
         "The day's engine calls (CAMPAIGN_CALLS_PER_DAY) are spent; opt-outs and deletions still go.",
         "None: it goes on after midnight UTC. If it lasts for days: raise the budget.",
     )
+    PARENT_MISSING = (
+        "parent_missing",
+        "A record waits for its parent, without which Campaign would hide it; the detail says why that is not there.",
+        "None while it waits: the parent's storing releases it. Parked: bring the parent into Campaign, then replay.",
+    )
+    PARENT_BUSY = ("parent_busy", "The record's parent is being worked on.", "None.")
+    CHILD_BUSY = ("child_busy", "A child of a record that is to go is being worked on.", "None.")
+    CHILDREN_FIRST = (
+        "children_first",
+        "A record that is to go lets its children go first, for two minutes at most.",
+        "None.",
+    )
     NO_CONTACT = ("no_contact", "E-mail events of a contact that Dynamics does not have (yet).", "None.")
 
     # Park: a person must look.
@@ -79,6 +92,16 @@ class Reason(Enum):
         "refused_field",
         "Campaign refuses a field (unknown or read-only).",
         "Correct the mapping, then replay.",
+    )
+    KEY_CHANGED = (
+        "key_changed",
+        "The column that is the record's key in Campaign has another value; Campaign cannot change a key.",
+        "Delete the record under its former key in Campaign, or set the column back; then replay.",
+    )
+    HIDDEN = (
+        "hidden",
+        "Campaign has the record under a former parent that is gone, shows it to nobody and refuses a second one.",
+        "Bring the former parent back, or make the link 0 or 1 for a while in Campaign; then replay.",
     )
     REFUSED_EMAIL = ("refused_email", "Campaign's data policy refuses the e-mail address.", "Correct it in Dynamics.")
     CAMPAIGN_REFUSED = (

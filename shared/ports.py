@@ -6,7 +6,7 @@ and its answer is not known; everything else they raise means that nothing was w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,8 +19,7 @@ from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import Fact
 from shared.domain.ledger import LedgerRow, Progress, Timings
-from shared.domain.mapping import Mapping as MappingRules
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Mappings, Privacy, Resource
 from shared.errors import Reason
 
 
@@ -47,11 +46,11 @@ class Recorded(Enum):
 class Dynamics(Protocol):
     """Dataverse, as far as the bridge uses it."""
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         """The row as it is now; None if there is none. Reads that wait at the same moment share one request."""
         ...
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         """The rows that exist, by id."""
         ...
 
@@ -96,6 +95,26 @@ class Campaign(Protocol):
         ...
 
 
+class Records(Protocol):
+    """Records of Campaign's custom resources. Every call is an engine call."""
+
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        """The custom resource's record whose key field has that value; None also for one that Campaign hides."""
+        ...
+
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        """`fields`: the key's, too. False: a record with this key exists already, shown or hidden."""
+        ...
+
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        """False: there is no such record."""
+        ...
+
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        """False: there is no such record."""
+        ...
+
+
 @dataclass(frozen=True)
 class EventPage:
     """Some facts of the journal. `position` None: the end; look again after `wait_s`.
@@ -137,11 +156,30 @@ class Ledger(Protocol):
         ...
 
 
+class Family(Protocol):
+    """Which records cannot be shown in Campaign without which parents: how a parent finds its children.
+
+    A superset: it may name a child that has another parent by now, never lack one that was sent under its parent.
+    """
+
+    async def join(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """Durable when it returns; again is as good as once."""
+        ...
+
+    async def leave(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """The inverse."""
+        ...
+
+    def children(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
+        """In no order."""
+        ...
+
+
 class Deletions(Protocol):
     """How many deletions were ordered in the running hour, by all processes together."""
 
-    async def take(self, per_hour: int) -> bool:
-        """Count one more; False: the hour's are used up."""
+    async def take(self, table: str, per_hour: int) -> bool:
+        """Count one more of that table; False: the hour's are used up."""
         ...
 
 
@@ -249,16 +287,18 @@ async def unchanged() -> None:
 class Ports:
     """All of them, as one flow's work needs them.
 
-    `mapping` is asked anew for every message: it can change. `refresh_mapping` comes before every piece of work and
+    `mappings` is asked anew for every message: it can change. `refresh_mapping` comes before every piece of work and
     raises Retry while it is not known which mapping is in force.
     """
 
     dynamics: Dynamics
     campaign: Campaign
+    records: Records
     events: EmailEvents
     files: Files
     read_export: ReadExport
     ledger: Ledger
+    family: Family
     deletions: Deletions
     watermarks: Watermarks
     bus: Bus
@@ -266,5 +306,5 @@ class Ports:
     random: Random
     timings: Timings
     telemetry: Telemetry
-    mapping: Callable[[], MappingRules]
+    mappings: Callable[[], Mappings]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged

@@ -87,6 +87,9 @@ class Settings(BaseModel):
     claim_seconds: float = Field(150, gt=0, description="C: how long a claim lasts; at least the work budget + D.")
     check_after_seconds: float = Field(600, gt=0, description="When an uncertain record is verified on its own.")
     retry_max_age_days: float = Field(7, gt=0, description="A message retried for longer is parked.")
+    parent_max_wait_hours: float = Field(
+        24, gt=0, description="A record of a custom table that waits longer for its parent is parked."
+    )
     event_max_age_days: float = Field(2, gt=0, description="An event whose contact does not appear is dropped.")
     dynamics_max_in_flight: int = Field(
         32, ge=1, le=48, description="Most calls to Dynamics at once, for each process; it starts with 4 and climbs."

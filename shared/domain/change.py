@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+CONTACT = "contact"
+
 
 class Lane(StrEnum):
     """One plain queue per kind of work. The names are those of queues.json."""
@@ -73,7 +75,9 @@ class Hint:
 
     @property
     def lane(self) -> Lane:
-        """Opt-outs and deletions never wait behind upserts; a verify looks at the record like an upsert."""
+        """Opt-outs and deletions of contacts never wait behind upserts; a verify looks at the record like an upsert."""
+        if self.record.table != CONTACT:
+            return Lane.CUSTOM_ENTITY
         return {Why.OPTOUT: Lane.OPTOUT, Why.DELETE: Lane.CONTACT_DELETE}.get(self.why, Lane.CONTACT_UPSERT)
 
     def follow_up(self, why: Why, suffix: str) -> Hint:

@@ -58,7 +58,9 @@ class LedgerRow:
     """A record's row; `etag` None means that the store has none yet (never seen).
 
     `witness`: a deletion was seen. `generation`: the incarnation, part of the privacy request's name. `flags`: the
-    opt-outs that were TRUE when the profile went. `check_at`: when to verify even if nobody hints.
+    opt-outs that were TRUE when the profile went. `check_at`: when to verify even if nobody hints. `parents`: the
+    records that this one was last sent under. `found_by`: its key in Campaign, where that is not the row's id: a row
+    that is gone can no longer say it.
     """
 
     key: RecordKey
@@ -69,6 +71,8 @@ class LedgerRow:
     pending: PrivacyRequest | None = None
     claim: Claim | None = None
     check_at: datetime | None = None
+    parents: frozenset[RecordKey] = frozenset()
+    found_by: str | None = None
     etag: str | None = None
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from shared.domain.change import Hint, Why
+from shared.domain.change import Hint, Lane, Why
 from shared.domain.contact import Contact, Profile
 from shared.domain.effects import (
     CreateProfile,
@@ -18,8 +18,10 @@ from shared.domain.effects import (
 )
 from shared.domain.ledger import Claim, LedgerRow, Unknown
 from shared.domain.mapping import Desired
+from shared.engine import counterpart
+from shared.engine.kin import Kin
 from shared.engine.lanes import send_hints
-from shared.engine.reading import read_contact
+from shared.engine.reading import mapping_of, read_row
 from shared.errors import Halt, Outcome, Park, Reason, Retry, RetryAsVerify, Uncertain
 from shared.flows import contact, deletion
 from shared.flows.contact import Seen, Sight, Situation
@@ -29,18 +31,21 @@ MOST_ROUNDS = 6  # look, create, look again, update, create: more means that som
 
 
 class Turn:
-    """`run` is called once. The steps' numbers are the protocol's."""
+    """`run` is called once. The steps' numbers are the protocol's. Raises Drop for a table that is not mapped."""
 
     def __init__(self, ports: Ports, hint: Hint, delivery_count: int) -> None:
         self.ports = ports
         self.hint = hint
         self.delivery_count = delivery_count
-        self.mapping = ports.mapping()
+        mappings = ports.mappings()
+        self.mapping = mapping_of(mappings, hint.record.table)
         self.token = f"{ports.random.getrandbits(64):016x}"
+        self.kin = Kin(ports, mappings, hint, self.token)
         self.row: LedgerRow  # the ledger row as this turn last stored it
         self.sent_at = ports.clock.now()
         self.sent = False
         self.flags_seen = False
+        self.parents_there = True
 
     async def run(self) -> Reason:
         """Returns why the message is settled; raises an Outcome otherwise."""
@@ -51,6 +56,7 @@ class Turn:
             return reason
         self._refuse_unsendable(before)
         await self._give_way(before)  # 2
+        await self._kin_first(before)
         self.row = await self._claim(before)  # 4
         try:
             return await self._work(before)
@@ -62,18 +68,25 @@ class Turn:
 
     async def _look(self) -> Situation:
         ledger = await self.ports.ledger.get(self.hint.record)
-        row, mapping = await self._row(), self.mapping
-        desired = mapping.desired(row) if row is not None and mapping.passes(row) else None
-        filtered_out = mapping.when_filtered_out if row is not None and desired is None else None
-        now = self.ports.clock.now()
-        return Situation(self.hint, self.delivery_count, ledger, desired, now, filtered_out, mapping.delete_mode)
+        row = await self._row()
+        kept_out = self.mapping.kept_out(row) if row is not None else None
+        return Situation(
+            self.hint,
+            self.delivery_count,
+            ledger,
+            desired=self.mapping.desired(row) if row is not None and kept_out is None else None,
+            now=self.ports.clock.now(),
+            filtered_out=kept_out,
+            delete_mode=self.mapping.delete_mode,
+            addressable=self.mapping.resource is None,
+        )
 
     async def _row(self) -> Contact | None:
-        return await read_contact(self.ports, self.mapping, self.hint.record.id)
+        return await read_row(self.ports, self.mapping, self.hint.record.id)
 
     async def _desired(self) -> Desired | None:
         row = await self._row()
-        return self.mapping.desired(row) if row is not None and self.mapping.passes(row) else None
+        return self.mapping.desired(row) if row is not None and self.mapping.kept_out(row) is None else None
 
     def _refuse_unsendable(self, s: Situation) -> None:
         if fields := contact.unsendable(s):
@@ -93,6 +106,13 @@ class Turn:
         await self.ports.ledger.put(row)
         raise Retry(Reason.LEDGER_RACE, "its privacy request has ended", after_s=self._jitter_s())
 
+    async def _kin_first(self, s: Situation) -> None:
+        """Before the claim, so that waiting for a parent or for children leaves the ledger's word as it is."""
+        if s.desired is None:
+            await self.kin.children_first()
+        else:
+            await self.kin.await_parents(s.desired.parents, s.ledger.parents)
+
     async def _claim(self, before: Situation) -> LedgerRow:
         stored = await self.ports.ledger.put(contact.claimed(before, self.token, self.ports.timings))
         if stored is not None:
@@ -106,6 +126,8 @@ class Turn:
         desired = await self._desired()  # 5: only this second read is used from here on
         if (desired is None) != (before.desired is None):
             return await self._start_over(before, exists=desired is not None)
+        await self._kin_at_rest(desired)
+        self.counterpart = await counterpart.find(self.ports, self.mapping, self.row, desired)
         profile: Seen = Sight.UNSEEN
         for _ in range(MOST_ROUNDS):
             effects = self._decide(before, desired, profile)
@@ -114,6 +136,13 @@ class Turn:
             for effect in effects:
                 profile = await self._perform(effect, desired)
         raise Retry(Reason.ROW_CHANGED, "the profile keeps changing")
+
+    async def _kin_at_rest(self, desired: Desired | None) -> None:
+        if desired is None:
+            await self.kin.no_child_at_work()
+            self.parents_there = await self.kin.parents_at_rest(self.row.parents)
+        else:
+            await self.kin.await_parents(desired.parents, self.row.parents)
 
     def _decide(self, before: Situation, desired: Desired | None, profile: Seen) -> list[ProfileEffect]:
         if desired is None:
@@ -135,7 +164,7 @@ class Turn:
                 return await self._create(effect, desired)
             case UpdateProfile():
                 self._about_to_send()
-                found = await self.ports.campaign.update_profile(effect.contact_id, effect.handle, effect.fields)
+                found = await self.counterpart.update(effect.handle, effect.fields)
                 return Sight.IN_LINE if found else Sight.MISSING
             case RequestPrivacyDelete() | DeleteProfile():
                 await self._delete(effect)
@@ -144,7 +173,7 @@ class Turn:
                 assert_never(effect)
 
     async def _look_up(self, desired: Desired | None) -> Seen:
-        profile = await self.ports.campaign.profile(self.hint.record.id)
+        profile = await self.counterpart.look_up()
         self.flags_seen = True
         if isinstance(profile, Profile) and desired is not None and desired.opt_outs_differ_from(profile):
             await self._send_opt_out_hint()
@@ -152,16 +181,24 @@ class Turn:
 
     async def _create(self, effect: CreateProfile, desired: Desired | None) -> Seen:
         self._about_to_send()
-        if not await self.ports.campaign.create_profile(effect.contact_id, effect.fields, effect.opted_out):
-            return await self._look_up(desired)
+        if not await self.counterpart.create(effect.fields, effect.opted_out):
+            return await self._look_up_refused(desired)
         self.flags_seen = True
         now = await self._desired()  # 8: an opt-out that came while we sent, or that only the tombstone knew
         if now is not None and any(value != (name in effect.opted_out) for name, value in now.opted_out.items()):
             await self._send_opt_out_hint()
         return Sight.IN_LINE
 
+    async def _look_up_refused(self, desired: Desired | None) -> Seen:
+        """A creation was refused as a duplicate. What is taken and yet not there is hidden by Campaign."""
+        seen = await self._look_up(desired)
+        if seen is Sight.MISSING and self.mapping.resource is not None:
+            outcome = Park if self.hint.attempt else Retry  # it may just have gone with its former parent
+            raise outcome(Reason.HIDDEN, self.mapping.resource.name)
+        return seen
+
     async def _delete(self, effect: RequestPrivacyDelete | DeleteProfile) -> None:
-        if not await self.ports.deletions.take(self.mapping.deletes_per_hour):
+        if not await self.ports.deletions.take(self.mapping.table, self.mapping.deletes_per_hour):
             raise self._over_limit()
         stored = await self.ports.ledger.put(deletion.announced(self.row, effect, self.ports.clock.now()))
         if stored is None:
@@ -169,13 +206,13 @@ class Turn:
         self.row = stored
         self._about_to_send()
         if isinstance(effect, DeleteProfile):
-            await self.ports.campaign.delete_profile(effect.handle)
+            await self.counterpart.delete(effect.handle)
         else:
             await self.ports.campaign.request_privacy_delete(effect.contact_id, effect.name, self.mapping.privacy)
 
     def _over_limit(self) -> Outcome:
         """Only the deletion lane halts: a deletion met in another lane must not hold back upserts."""
-        if self.hint.why is Why.DELETE:
+        if self.hint.lane is Lane.CONTACT_DELETE:
             return Halt(Reason.DELETE_LIMIT)
         return Retry(Reason.DELETE_LIMIT, after_s=600 * self.ports.random.uniform(1, 2))
 
@@ -195,9 +232,15 @@ class Turn:
 
     async def _store(self, before: Situation, desired: Desired | None) -> Reason:
         await self._pass_on_opt_outs(desired)
-        row = contact.stored(before, self.row, desired.digest if desired else None)
+        if desired is None:
+            await self.kin.doubt_children()
+        row = contact.stored(before, self.row, desired, self.mapping, parents_there=self.parents_there)
         if await self.ports.ledger.put(row) is None:  # 9
             await self._distrust()
+        else:
+            await self.kin.leave(self.row.parents - row.parents)
+            if desired is not None and not contact.was_there(before):
+                await self.kin.release_children()
         if self.sent:
             self._count_truncated(desired)
             return Reason.WRITTEN

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from shared.domain.change import Hint, RecordKey
 from shared.domain.effects import OptOutEffect, OptOutProfile, RememberFlags, WriteOptOuts
-from shared.engine.reading import read_contact
+from shared.engine.reading import read_row
 from shared.errors import Reason, Retry
 from shared.flows import optout
 from shared.ports import Ports
@@ -20,11 +20,11 @@ async def settle(ports: Ports, hint: Hint) -> Reason:
 
     Raises an Outcome.
     """
-    mapping = ports.mapping()
+    mapping = ports.mappings().contact
     if not mapping.opt_outs:
         return Reason.OPT_OUTS_DISABLED
     for _ in range(MOST_TRIES):
-        contact = await read_contact(ports, mapping, hint.record.id)
+        contact = await read_row(ports, mapping, hint.record.id)
         profile = await ports.campaign.profile(hint.record.id)
         if profile is None:
             return Reason.NO_PROFILE

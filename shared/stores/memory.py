@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -47,17 +48,37 @@ class MemoryLedger:
                 yield row
 
 
+class MemoryFamily:
+    """Implements `shared.ports.Family`. `pairs` of child and parent may be looked at."""
+
+    def __init__(self) -> None:
+        self.pairs: set[tuple[RecordKey, RecordKey]] = set()
+
+    async def join(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """Again is as good as once."""
+        self.pairs |= {(child, parent) for parent in parents}
+
+    async def leave(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """The inverse."""
+        self.pairs -= {(child, parent) for parent in parents}
+
+    async def children(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
+        """In no order."""
+        for child in [child for child, of in self.pairs if of == parent]:
+            yield child
+
+
 class MemoryDeletions:
     """Implements `shared.ports.Deletions`; the hour never ends."""
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.taken: Counter[str] = Counter()
 
-    async def take(self, per_hour: int) -> bool:
+    async def take(self, table: str, per_hour: int) -> bool:
         """Count one more; False: the hour's are used up."""
-        if self.taken >= per_hour:
+        if self.taken[table] >= per_hour:
             return False
-        self.taken += 1
+        self.taken[table] += 1
         return True
 
 

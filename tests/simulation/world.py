@@ -14,14 +14,14 @@ from shared.domain.change import Lane, RecordKey, RowChange, RowEvent, Source
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import LedgerRow, Present, Progress, Timings
-from shared.domain.mapping import FieldRow, FromColumn, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mappings, OptOutPair, Privacy
 from shared.domain.mapping import Mapping as MappingRules
 from shared.engine import checks, lanes
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.errors import Reason, Uncertain
 from shared.flows import intake
 from shared.ports import Outgoing, Ports, Recorded
-from shared.stores.memory import MemoryDeletions
+from shared.stores.memory import MemoryDeletions, MemoryFamily
 from tests.simulation.faults import Crashed, Plan
 from tests.simulation.virtual import VirtualClock
 
@@ -91,10 +91,12 @@ class World:
         self.ports = Ports(
             dynamics=DynamicsFake(self),
             campaign=CampaignFake(self),
+            records=None,  # type: ignore[arg-type]  # no custom tables here
             events=None,  # type: ignore[arg-type]  # no flow under simulation reads events or files
             files=None,  # type: ignore[arg-type]
             read_export=None,  # type: ignore[arg-type]
             ledger=LedgerFake(self),
+            family=MemoryFamily(),
             deletions=self.deletions,
             watermarks=None,  # type: ignore[arg-type]
             bus=BusFake(self),
@@ -102,7 +104,7 @@ class World:
             random=Random(plan.random.random()),
             timings=timings or Timings(),
             telemetry=self,
-            mapping=lambda: self.mapping,
+            mappings=lambda: Mappings(self.mapping),
         )
         self.engine = Engine(self.ports, self, Patience(timedelta(days=7), timedelta(days=2)))  # type: ignore[arg-type]
 
@@ -189,7 +191,7 @@ class World:
     async def _hint(self, event: RowEvent, delay: float) -> None:
         await asyncio.sleep(delay)
         hints = intake.decide(
-            self.mapping, event, Source.WEBHOOK, f"e{self.version}-{self.time():.6f}", self.clock.now()
+            Mappings(self.mapping), event, Source.WEBHOOK, f"e{self.version}-{self.time():.6f}", self.clock.now()
         )
         await lanes.send_hints(self.ports, *hints)
 
@@ -325,13 +327,13 @@ class DynamicsFake:
 
     world: World
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         await self.world.step("dynamics read")
         found = None if self.world.row is None else self.world.contact()
         await self.world.step("dynamics answer")
         return found
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         raise NotImplementedError
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:

@@ -7,17 +7,17 @@ from contextlib import aclosing
 from datetime import datetime
 
 from shared.clients.calls import Request, Response, Sender
-from shared.clients.campaign import wire
+from shared.clients.campaign import wire, wire_resources
 from shared.clients.campaign.config import REASONS, CampaignConfig
 from shared.clients.campaign.listing import ProfileListing, Trail, count_profiles
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Profile, Value
 from shared.domain.ledger import Progress
-from shared.domain.mapping import Privacy
-from shared.ports import Campaign
+from shared.domain.mapping import Privacy, Resource
+from shared.ports import Campaign, Records
 
 
-class CampaignClient(Campaign):
+class CampaignClient(Campaign, Records):
     """Every method is one engine call, but for those that read lists: one a page. See the port for what they raise."""
 
     def __init__(self, config: CampaignConfig, http: Sender, tokens: Tokens, now: Callable[[], datetime]) -> None:
@@ -52,6 +52,26 @@ class CampaignClient(Campaign):
     async def delete_profile(self, handle: str) -> bool:
         """False: there is no such profile."""
         return wire.read_updated(await self._send(wire.delete_request(self._config, handle)), ())
+
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        """The custom resource's record whose key field has that value; None also for one that Campaign hides."""
+        response = await self._send(wire_resources.look_up_request(self._config, resource, key))
+        return wire_resources.read_looked_up(response, resource, key_field, key)
+
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        """`fields`: the key's, too. False: a record with this key exists already, shown or hidden."""
+        request = wire_resources.create_request(self._config, resource, fields)
+        return wire.read_created(await self._send(request), fields)
+
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        """False: there is no such record."""
+        request = wire_resources.update_request(self._config, resource, handle, fields)
+        return wire.read_updated(await self._send(request), fields)
+
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        """False: there is no such record."""
+        request = wire_resources.delete_request(self._config, resource, handle)
+        return wire.read_updated(await self._send(request), ())
 
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         """Asking again under the same name changes nothing."""

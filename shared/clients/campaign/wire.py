@@ -61,7 +61,7 @@ def profile_of(document: Mapping[str, Any]) -> Profile:
     handle = document.get("PKey")
     if not isinstance(handle, str) or not handle:
         raise _unreadable("PKey")
-    return Profile(handle, dict(_flat(document)), _opt_outs(document))
+    return Profile(handle, dict(flat(document)), _opt_outs(document))
 
 
 def create_request(
@@ -71,7 +71,7 @@ def create_request(
     document = nested({name: value for name, value in fields.items() if value is not None})
     document |= dict.fromkeys(sorted(opted_out), True) | {KEY_FIELD: contact_id}
     url = f"{config.url}/profileAndServicesExt/profile"
-    return Request(SYSTEM, "profile", "POST", url, headers(config), _body(document))
+    return Request(SYSTEM, "profile", "POST", url, headers(config), body(document))
 
 
 def read_created(response: Response, names: Iterable[str]) -> bool:
@@ -86,7 +86,7 @@ def read_created(response: Response, names: Iterable[str]) -> bool:
 def update_request(config: CampaignConfig, key: str, fields: Mapping[str, Value]) -> Request:
     """`key`: a handle or a contact's id. An empty field is sent as an empty text."""
     document = nested({name: "" if value is None else value for name, value in fields.items()})
-    return Request(SYSTEM, "profile", "PATCH", _profile_url(config, key), headers(config), _body(document))
+    return Request(SYSTEM, "profile", "PATCH", _profile_url(config, key), headers(config), body(document))
 
 
 def delete_request(config: CampaignConfig, handle: str) -> Request:
@@ -118,7 +118,7 @@ def privacy_request(config: CampaignConfig, contact_id: str, name: str, privacy:
         "label": f"Delete contact {contact_id}",
         "type": "delete",
     }
-    return Request(SYSTEM, "privacy", "POST", f"{config.url}/privacy/privacyTool", headers(config), _body(document))
+    return Request(SYSTEM, "privacy", "POST", f"{config.url}/privacy/privacyTool", headers(config), body(document))
 
 
 def read_privacy_requested(response: Response) -> None:
@@ -201,11 +201,11 @@ def nested(fields: Mapping[str, Value]) -> dict[str, Any]:
     return document
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+def flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
     """The inverse of `nested`; an empty text is no value. Lists are not fields."""
     for name, value in document.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         elif not isinstance(value, list):
             yield f"{prefix}{name}", None if value == "" else value
 
@@ -254,7 +254,7 @@ def _profile_url(config: CampaignConfig, key: str) -> str:
     return f"{config.url}/profileAndServicesExt/profile/{quote(key, safe='')}"
 
 
-def _body(document: Mapping[str, Any]) -> bytes:
+def body(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
 

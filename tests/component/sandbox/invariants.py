@@ -49,7 +49,7 @@ def contradictions(row: LedgerRow, wanted: Desired | None, *, there: bool) -> It
 def desired(row: Row) -> Desired:
     """What the mapping makes of a row as the Web API gives it."""
     modified = datetime.fromisoformat(row["modifiedon"])
-    return MAPPING.desired(Contact(row["contactid"], row["@odata.etag"], modified, row))
+    return MAPPING.contact.desired(Contact(row["contactid"], row["@odata.etag"], modified, row))
 
 
 def differences(wanted: Desired, profile: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from cli.screen import emit
 from shared.domain.contact import OLDEST, Contact, Flag, Profile
 from shared.domain.filters import Condition, Operator
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest
-from shared.domain.mapping import ColumnType, DeleteMode, Mapping, Target, TargetType, TooLong, Types
+from shared.domain.mapping import ColumnType, DeleteMode, Mapping, Mappings, Target, TargetType, TooLong, Types
 from shared.flows.contact import Seen, Sight
 from tests.unit.cli.fakes import FakeApp
 from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 def evidence(
     contact: Contact | None, profile: Seen, ledger: LedgerRow | None = None, mapping: Mapping = MAPPING
 ) -> Evidence:
-    return Evidence(KEY, mapping, ledger or LedgerRow(KEY), contact, profile, NOW)
+    return Evidence(KEY, Mappings(mapping), ledger or LedgerRow(KEY), contact, profile, NOW)
 
 
 def opted_out(value: bool, changed_at=OLDEST) -> Profile:

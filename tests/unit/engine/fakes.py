@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.clients.campaign.export import read as read_export
-from shared.domain.change import Lane
+from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Mappings, Privacy
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
-from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryFamily, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
 from shared.wire import Message, encode
 from tests.unit.examples import MAPPING, NOW, contact, profile
@@ -56,15 +56,15 @@ class OneContact:
         if self.failure is not None:
             raise self.failure
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         self.reads += 1
         self._fail()
         return self.row
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
-        self.compared.append(contact_ids)
-        return {self.row.id: self.row} if self.row is not None and self.row.id in contact_ids else {}
+        self.compared.append(ids)
+        return {self.row.id: self.row} if self.row is not None and self.row.id in ids else {}
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         self._fail()
@@ -179,10 +179,12 @@ class Known:
         self.ports = Ports(
             dynamics=self.dynamics,
             campaign=self.campaign,
+            records=None,  # type: ignore[arg-type]  # no custom tables here
             events=self.journal,
             files=self.folder,
             read_export=read_export,
             ledger=self.ledger,
+            family=MemoryFamily(),
             deletions=self.deletions,
             watermarks=self.watermarks,
             bus=self.bus,
@@ -190,7 +192,7 @@ class Known:
             random=random.Random(7),
             timings=Timings(),
             telemetry=self.telemetry,
-            mapping=lambda: self.mapping,
+            mappings=lambda: Mappings(self.mapping),
         )
         self.engine = Engine(self.ports, self.telemetry, Patience(timedelta(days=7), timedelta(days=2)))
 
