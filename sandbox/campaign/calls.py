@@ -46,7 +46,7 @@ class Call:
         try:
             document = json.loads(self.body or "{}")
         except ValueError:
-            raise problems.bad_body() from None
+            raise problems.no_json(self.body) from None
         if not isinstance(document, dict):
             raise problems.bad_body()
         return document

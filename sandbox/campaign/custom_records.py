@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from sandbox.campaign import problems
@@ -20,7 +20,11 @@ _COMPUTED = ("PKey", "href")
 
 
 class CustomRecords(Rows):
-    """Reads and writes the records of one resource, the same at either API."""
+    """Reads and writes the records of one resource, the same at either API.
+
+    A record that is written without its parent is answered with 201 and its PKey like any other (assumed); from then
+    on it cannot be reached.
+    """
 
     def __init__(self, definition: CustomResource, database: Database, keys: KeyRing, now: Clock) -> None:
         super().__init__(database, keys, table(definition.name), definition.naming)
@@ -28,7 +32,7 @@ class CustomRecords(Rows):
         self.fields = definition.catalogue()
         self._now = now
         filters = {one.name: one.as_filter() for one in definition.filters}
-        self._listing = Listing(view(definition.name), self.fields, filters)
+        self._listing = Listing(self._table, self.fields, filters, view=view(definition.name))
 
     def listing(self, extended: bool) -> Listing:  # noqa: ARG002 - one endpoint
         """Return the lists of what is not hidden."""
@@ -43,8 +47,7 @@ class CustomRecords(Rows):
         moment = written(self._now())
         stored = {name: field for name, field in self.fields.items() if field.kind != "link" and name not in _COMPUTED}
         body = {name: field.empty for name, field in stored.items()} | dict(values)
-        missing = [name for name, field in stored.items() if field.mandatory and name not in values]
-        self._check_mandatory(values, missing)
+        self._check_mandatory(values, {name for name in stored if name not in values})
         body |= {"created": moment, "lastModified": moment}
         sql = f"INSERT INTO {self._table} (body) VALUES (?)"  # noqa: S608 - our own name
         return self._require(self._write(sql, body).lastrowid)
@@ -56,7 +59,7 @@ class CustomRecords(Rows):
         for name in self.definition.key:
             if name in values and record.body.get(name) and values[name] != record.body[name]:
                 raise problems.key_conflict(self.naming.name, record.body[name], values[name])
-        self._check_mandatory(values, [])
+        self._check_mandatory(values, set())
         body = {**record.body, **values, "lastModified": written(self._now())}
         self._write(f"UPDATE {self._table} SET body = ? WHERE id = ?", body, record.id)  # noqa: S608 - our own name
         return self._require(record.id)
@@ -84,15 +87,15 @@ class CustomRecords(Rows):
         sql = f"SELECT 1 FROM {view(self.naming.name)} WHERE id = ?"  # noqa: S608 - our own name
         return self._database.execute(sql, record.id).fetchone() is None
 
-    def _check_mandatory(self, values: Mapping[str, Any], missing: list[str]) -> None:
-        emptied = [name for name, value in values.items() if self.fields[name].mandatory and value == ""]
-        for name in (*missing, *emptied):
-            raise problems.mandatory(name)
+    def _check_mandatory(self, values: Mapping[str, Any], absent: Set[str]) -> None:
+        empty = absent | {name for name, value in values.items() if value == ""}
+        if missing := [name for name, field in self.fields.items() if field.mandatory and name in empty]:
+            raise problems.mandatory(missing[0])
 
     def _write(self, sql: str, body: Mapping[str, Any], *more: object) -> sqlite3.Cursor:
         try:
             return self._database.execute(sql, packed(body), *more)
         except sqlite3.IntegrityError:
-            key = "+".join(str(body[name]) for name in self.definition.key)
+            key = "+".join(str(body.get(name, "")) for name in self.definition.key)
             constraint = f"{self.naming.schema.replace(':', '')}_{'_'.join(self.definition.key)}".lower()
             raise problems.duplicate_key(self.naming.label, key, constraint) from None

@@ -60,9 +60,10 @@ class MetadataApi:
 
     def resource_type(self, call: Call) -> Reply:
         """Answer `GET /<api>/resourceType/<name>`, and the address of the filters in it. Raises Problem."""
-        name, *more = (*call.address.rest, "")
-        if call.method != "GET" or more not in ([""], [_FILTERS, ""]):
-            raise problems.not_offered(f"{call.method} on the metadata '{'/'.join(call.address.rest)}'")
+        path = call.address.rest
+        if call.method != "GET" or not path or path[1:] not in ((), (_FILTERS,)):
+            raise problems.not_offered(f"{call.method} on the metadata '{'/'.join(path)}'")
+        name = path[0]
         described = self.keys.unseal(_FILTERS, name)
         if described is not None:
             return Reply(200, self._filters(call, self._subject(call.address.api, described)))

@@ -103,6 +103,11 @@ def bad_email(field: str) -> Problem:
     return Problem(500, f"{GENERIC} XTK-170049 The value of the '@{field}' field is not a valid e-mail address.")
 
 
+def no_json(body: str) -> Problem:
+    """A body that cannot be read, in the words that Adobe's own tests expect (status assumed)."""
+    return Problem(500, f"{GENERIC} '{body}' is not a valid constant.")
+
+
 def bad_body() -> Problem:
     """A body that is not a JSON object (assumed text)."""
     return Problem(500, f"{GENERIC} RST-360003 The body of the request is not a valid JSON object.")

@@ -16,14 +16,16 @@ from sandbox.campaign.store import column
 
 @dataclass(frozen=True)
 class Listing:
-    """The lists of one resource at one endpoint; `source` is the SQL table or view, `known_elsewhere` are filters
-    that real Campaign has and this stand-in has not.
+    """The lists of one resource at one endpoint, of an SQL table or of a view that shows less than the table.
+
+    `known_elsewhere` are filters that real Campaign has and this stand-in has not.
     """
 
-    source: str
+    table: str
     fields: Mapping[str, Field]
     filters: Mapping[str, Filter]
     known_elsewhere: tuple[str, ...] = ()
+    view: str = ""
 
     def selects_many(self, address: Address) -> bool:
         """Tell whether the path names filters or a column, or nothing behind the resource."""
@@ -47,7 +49,7 @@ class Listing:
     def _selection(self, call: Call, filters: list[str]) -> Selection:
         conditions = [one for name in filters for one in self._conditions(name, call)]
         values = tuple(value for _, more in conditions for value in more)
-        return Selection(self.source, *self._order(call), tuple(sql for sql, _ in conditions), values)
+        return Selection(self.table, *self._order(call), tuple(sql for sql, _ in conditions), values, self.view)
 
     def _conditions(self, name: str, call: Call) -> list[Condition]:
         if name not in self.filters:
