@@ -142,10 +142,9 @@ class Kin:
         """
         if not self.has_children or self.ports.clock.now() - self.hint.first_seen > CHILDREN_FIRST:
             return
-        left = [child async for child, row in self._children() if not isinstance(row.state, Absent)]
-        if left:
-            await self._hint_children(left, str(int(self.ports.clock.now().timestamp() // 10)))
-            raise Retry(Reason.CHILDREN_FIRST, f"{len(left)}, first {left[0]}", after_s=2 * self._soon_s())
+        moment = int(self.ports.clock.now().timestamp() // 10)
+        if left := await self._hint_each(self._children(), f"first-{moment}"):
+            raise Retry(Reason.CHILDREN_FIRST, f"{left} to go", after_s=2 * self._soon_s())
 
     async def _no_descendant_at_work(self, parent: RecordKey) -> None:
         """Raises Retry while somebody works below: a write must not meet a parent that is gone."""
@@ -160,22 +159,19 @@ class Kin:
 
     async def doubt_children(self) -> None:
         """The parent is gone: Campaign deleted its children with it, or hides them, and theirs in turn."""
-        doubted = [record async for record in self._descendants(self.record)]
-        await self._hint_children(doubted, self.token)
+        await self._hint_each(self._descendants(self.record), self.token)
 
     async def release_children(self) -> None:
         """The parent is in Campaign, after it was not, or nobody knew: whoever waits may go on."""
         if self.has_children:
-            await self._hint_children([child async for child in self.ports.family.children(self.record)], self.token)
+            await self._hint_each(self.ports.family.children(self.record), self.token)
 
-    async def _children(self) -> AsyncIterator[tuple[RecordKey, LedgerRow]]:
-        """Those that were last sent under this parent; the family may know more that have moved."""
-        if not self.has_children:
-            return
+    async def _children(self) -> AsyncIterator[RecordKey]:
+        """Those that were last sent under this parent and may be in Campaign; the family knows some that have moved."""
         async for child in self.ports.family.children(self.record):
             row = await self.ports.ledger.get(child)
-            if self.record in row.parents:
-                yield child, row
+            if self.record in row.parents and not isinstance(row.state, Absent):
+                yield child
 
     async def _descendants(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
         """Those below that one that may have been in Campaign; from now on the ledger does not know."""
@@ -196,10 +192,17 @@ class Kin:
                 return
             row = await self.ports.ledger.get(row.key)
 
-    async def _hint_children(self, children: Collection[RecordKey], suffix: str) -> None:
-        hints = [self._hint(f"child/{child.id}/{suffix}", child) for child in children]
-        for start in range(0, len(hints), HINTS_AT_ONCE):
-            await send_hints(self.ports, *hints[start : start + HINTS_AT_ONCE])
+    async def _hint_each(self, children: AsyncIterator[RecordKey], suffix: str) -> int:
+        """A parent may have more children than fit into memory. How many there were."""
+        count, batch = 0, list[Hint]()
+        async for child in children:
+            count += 1
+            batch.append(self._hint(f"child/{child.id}/{suffix}", child))
+            if len(batch) == HINTS_AT_ONCE:
+                await send_hints(self.ports, *batch)
+                batch.clear()
+        await send_hints(self.ports, *batch)
+        return count
 
     # -- both --------------------------------------------------------------------------------------------------------
 
