@@ -40,6 +40,7 @@ class Variant:
 
     delete_mode: DeleteMode = DeleteMode.PROFILE_DELETE
     filters: Filter | None = None
+    entity_delete_mode: DeleteMode = DeleteMode.PROFILE_DELETE
     cascade: bool = True
 
 
@@ -54,11 +55,11 @@ def mappings(variant: Variant) -> Mappings:
         filters=variant.filters,
         when_filtered_out=WhenFilteredOut.DELETE if variant.filters else WhenFilteredOut.LEAVE,
     )
-    return Mappings(contact, tuple(_entity(table, cascade=variant.cascade) for table in (VEHICLE, VISIT)))
+    return Mappings(contact, tuple(_entity(table, variant) for table in (VEHICLE, VISIT)))
 
 
-def _entity(table: str, *, cascade: bool) -> TableMapping:
-    link = Link("parent", "parentId", PARENT_TABLE[table], cascade=cascade)
+def _entity(table: str, variant: Variant) -> TableMapping:
+    link = Link("parent", "parentId", PARENT_TABLE[table], cascade=variant.cascade)
     return TableMapping(
         "test",
         table,
@@ -66,7 +67,7 @@ def _entity(table: str, *, cascade: bool) -> TableMapping:
         resource=Resource(RESOURCES[table], "byExternalId", "externalId_parameter"),
         key_column=f"{table}id",
         links=(link,),
-        delete_mode=DeleteMode.PROFILE_DELETE,
+        delete_mode=variant.entity_delete_mode,
     )
 
 
