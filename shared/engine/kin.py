@@ -21,6 +21,7 @@ from shared.ports import Ports
 
 CHILDREN_FIRST = timedelta(minutes=2)  # in which the children of a row that is gone should have gone, or moved, too
 HINTS_AT_ONCE = 100
+FIRST_WAIT_S = 10.0
 LONGEST_WAIT_S = 3600.0
 
 
@@ -67,7 +68,8 @@ class Kin:
 
     async def _missing(self, parent: RecordKey) -> Retry:
         """Why the parent is not there, in words for people. Its storing releases the child; waiting is a safety net."""
-        after_s = min(LONGEST_WAIT_S, 60.0 * 2 ** min(self.hint.attempt, 10)) * self.ports.random.uniform(0.9, 1.1)
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self.hint.attempt, 10))
+        after_s = wait_s * self.ports.random.uniform(0.9, 1.1)
         mapping = self.mappings.of(parent.table)
         if mapping is None:
             return Retry(Reason.PARENT_MISSING, f"{parent}: its table is not mapped", after_s=after_s)
@@ -89,13 +91,14 @@ class Kin:
     async def children_first(self) -> None:
         """A row that is gone lets its children go before it, while Campaign still shows them; but not for ever.
 
-        Raises Retry.
+        At first their own announcements are awaited: a hint beside each would only be in its way. Raises Retry.
         """
         if not self.has_children or self.ports.clock.now() - self.hint.first_seen > CHILDREN_FIRST:
             return
         left = [child async for child, row in self._children() if not isinstance(row.state, Absent)]
         if left:
-            await self._hint_children(left, str(int(self.ports.clock.now().timestamp() // 10)))
+            if self.hint.attempt:
+                await self._hint_children(left, str(int(self.ports.clock.now().timestamp() // 10)))
             raise Retry(Reason.CHILDREN_FIRST, f"{len(left)}, first {left[0]}", after_s=2 * self._soon_s())
 
     async def no_child_at_work(self) -> None:
