@@ -5,6 +5,7 @@ import azure.functions as func
 from functions import (
     contact_delete,
     contact_upsert,
+    custom_entity_sync,
     dataverse_webhook,
     event_egress,
     ledger_checks,
@@ -18,6 +19,7 @@ for module in (
     dataverse_webhook,
     contact_upsert,
     contact_delete,
+    custom_entity_sync,
     optout_writeback,
     timeline_activity,
     optout_file,
