@@ -34,6 +34,7 @@ from shared.domain.mapping import Mapping
 from shared.domain.pace import Pace
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
+from shared.engine.optout_timers import OptOutTimers
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
 from shared.errors import Reason
@@ -48,9 +49,11 @@ from shared.stores.files import SftpFiles
 from shared.stores.journal import BlobJournal
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
+from shared.stores.recollections import TableRecollections
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
+from shared.stores.waiting import QueuedOptOuts
 from shared.telemetry import Telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +68,7 @@ class App:
     engine: Engine
     webhook: Webhook
     timers: Timers
+    optout_timers: OptOutTimers
     dynamics: DynamicsClient
     campaign: CampaignClient
     dead_letters: DeadLetters
@@ -112,6 +116,9 @@ def build(config: Settings) -> App:
         read_export=read_export,
         ledger=TableLedger(connections.tables),
         journal=BlobJournal(connections.blobs, now, SystemRandom()),
+        recollections=TableRecollections(connections.tables),
+        waiting_opt_outs=QueuedOptOuts(connections.broker),
+        changed_profiles=campaign,
         deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,
@@ -128,6 +135,7 @@ def build(config: Settings) -> App:
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
         timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
+        optout_timers=OptOutTimers(ports, polls=config.optout_poll),
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,

@@ -23,6 +23,7 @@ from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
 from shared.errors import Reason
+from shared.optout_ports import ChangedProfiles, Recollections, WaitingOptOuts
 
 
 class Clock(Protocol):
@@ -56,6 +57,10 @@ class Dynamics(Protocol):
         """The rows that exist, by id."""
         ...
 
+    async def own_user(self) -> str:
+        """The system user as which the bridge writes; its id, in lower case."""
+        ...
+
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         """False: the row is no longer at that version, or gone."""
         ...
@@ -80,8 +85,8 @@ class Campaign(Protocol):
         """False: there is no such profile."""
         ...
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        """Set the attributes to TRUE. False: there is no such profile."""
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        """Set opt-outs. False: there is no such profile."""
         ...
 
     async def delete_profile(self, handle: str) -> bool:
@@ -270,6 +275,9 @@ class Ports:
     ledger: Ledger
     deletions: Deletions
     journal: Journal
+    recollections: Recollections
+    waiting_opt_outs: WaitingOptOuts
+    changed_profiles: ChangedProfiles
     watermarks: Watermarks
     bus: Bus
     clock: Clock

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.domain import filters
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate
 from shared.domain.mapping import Mapping, OptOutPair, Privacy
+from shared.domain.optout import Configuration, OptOutRules
 from shared.mapping_file import models
 
 
@@ -12,6 +13,7 @@ def mapping(file: models.File, version: str) -> Mapping:
     """`version` names the file's content."""
     table = file.tables[0]
     privacy = Privacy(table.privacy.regulation, table.privacy.namespace_name) if table.privacy else Privacy("", "")
+    rules = file.opt_out_rules
     return Mapping(
         version=version,
         table=table.dynamics,
@@ -19,13 +21,19 @@ def mapping(file: models.File, version: str) -> Mapping:
         key_column=table.key.dynamics,
         key_field=table.key.campaign,
         field_rows=tuple(_row(row) for row in table.fields),
-        opt_outs=tuple(OptOutPair(pair.dynamics, pair.campaign) for pair in file.opt_outs),
+        opt_outs=tuple(OptOutPair(p.dynamics, p.campaign, p.inverse, p.regulation) for p in _travelling(file)),
+        opt_out_rules=OptOutRules(rules.configuration, rules.policy, rules.regulations),
         privacy=privacy,
         delete_mode=table.delete_mode,
         deletes_per_hour=table.deletes_per_hour,
         when_filtered_out=table.when_filtered_out,
         filters=None if table.filters is None else _filter(table.filters),
     )
+
+
+def _travelling(file: models.File) -> list[models.Pair]:
+    """Where opt-outs are disabled, pairs may stay in the file for later; nothing is read or written for them."""
+    return [] if file.opt_out_rules.configuration is Configuration.DISABLED else file.opt_outs
 
 
 def _row(row: models.Row) -> FieldRow:

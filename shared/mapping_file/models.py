@@ -13,6 +13,7 @@ from shared.domain.conversion import moment
 from shared.domain.field_row import Lookup, Picklist, TooLong
 from shared.domain.filters import DATES, EMPTINESS, LISTS, NUMBERS, TEXTS, Operator
 from shared.domain.mapping import DeleteMode, WhenFilteredOut
+from shared.domain.optout import Configuration, Policy
 
 # Written by the bridge itself, past the field rows: the key, and opt-outs, which have a rule of their own.
 RESERVED = re.compile(r"externalId|PKey|(black|deny)List.*|ccpaOptOut.*")
@@ -78,6 +79,7 @@ Operand = Annotated[
     str | int | float | bool | list[str | int | float | bool | None] | None, BeforeValidator(_plain_or_list)
 ]
 Template = Annotated[str, AfterValidator(_checked_template)]
+Regulations = dict[str, Annotated[int, Field(gt=0, strict=True)]]
 
 COLUMN = "a column's logical name in lower case, e.g. emailaddress1 (a lookup's own name, without _ and _value)"
 TARGET = "a field of Campaign's profile, dotted when nested, e.g. location.city"
@@ -254,6 +256,16 @@ class Pair(Model):
 
     dynamics: Column = Field(description="a boolean column; true means opted out, e.g. donotbulkemail")
     campaign: Attribute = Field(description=ATTRIBUTE)
+    inverse: bool = Field(False, strict=True, description="true: in the column false is opted out, as in followemail")
+    regulation: str | None = Field(None, description="one of `regulations`; without it the strictest counts")
+
+
+class OptOutRules(Model):
+    """Which way opt-outs travel, who prevails, and by when they must have arrived."""
+
+    configuration: Configuration = Field(Configuration.BIDIRECTIONAL, description="which way opt-outs travel")
+    policy: Policy = Field(Policy.ADOBE, description="who prevails when both sides are heard")
+    regulations: Regulations = Field(default={}, description="days until an opt-out must be in both systems, by law")
 
 
 class File(Model):
@@ -262,6 +274,7 @@ class File(Model):
     version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="1, the version of this format")
     tables: list[Table] = Field(min_length=1, max_length=1, description="the table pairs; one so far")
     opt_outs: list[Pair] = Field(default=[], description="the opt-out pairs")
+    opt_out_rules: OptOutRules = Field(OptOutRules(), description="how the two sides are brought into line")
 
 
 OWNERS: dict[tuple[str, ...], type[Model]] = {
@@ -270,6 +283,7 @@ OWNERS: dict[tuple[str, ...], type[Model]] = {
     ("tables", "key"): Key,
     ("tables", "privacy"): Privacy,
     ("opt_outs",): Pair,
+    ("opt_out_rules",): OptOutRules,
 }
 TAGGED: dict[str, type[Model]] = {
     "<column>": ColumnRow,

@@ -22,7 +22,9 @@ def findings(document: Document) -> Iterator[Finding]:
     rows = _rows(document, ("tables", 0, "fields"))
     yield from _twice(document, rows)
     yield from _values_and_objects(document, rows)
-    yield from _paired_twice(document, _rows(document, ("opt_outs",)))
+    pairs = _rows(document, ("opt_outs",))
+    yield from _paired_twice(document, pairs)
+    yield from _unknown_regulations(document, pairs)
     table = _value(document.value, ("tables", 0))
     if isinstance(table, dict):
         yield from _modes(document, table)
@@ -75,6 +77,14 @@ def _paired_twice(document: Document, pairs: Rows) -> Iterator[Finding]:
             if attribute(name) in seen:
                 yield document.finding(path, f"another pair has `{name}`, too", "Keep one of the pairs.")
             seen.add(attribute(name))
+
+
+def _unknown_regulations(document: Document, pairs: Rows) -> Iterator[Finding]:
+    known = _value(document.value, ("opt_out_rules", "regulations"))
+    for path, name in _named(pairs, "regulation"):
+        if not isinstance(known, dict) or name not in known:
+            reason = f"`opt_out_rules.regulations` gives no days for `{name}`"
+            yield document.finding(path, reason, f"Add it there, e.g. {{{name}: 10}}, or leave this out.")
 
 
 def _modes(document: Document, table: dict[str, Any]) -> Iterator[Finding]:

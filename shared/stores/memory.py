@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from shared.domain.change import Lane, RecordKey
 from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow
+from shared.domain.recollection import Recollection
 from shared.errors import Reason, Retry
 from shared.ports import BusUnavailableError, Outgoing
 
@@ -75,6 +76,27 @@ class MemoryJournal:
         if self.refusing:
             raise Retry(Reason.JOURNAL_UNREACHABLE)
         self.entries += entries
+
+
+class MemoryRecollections:
+    """Implements `shared.optout_ports.Recollections`. `rows` may be looked at."""
+
+    def __init__(self) -> None:
+        self.rows: dict[RecordKey, Recollection] = {}
+        self._versions = itertools.count(1)
+
+    async def get(self, key: RecordKey) -> Recollection:
+        """An empty one where nothing is stored."""
+        return self.rows.get(key, Recollection(key))
+
+    async def put(self, past: Recollection) -> Recollection | None:
+        """The stored one, or None if `past.etag` is not the stored one's."""
+        present = self.rows.get(past.key)
+        if past.etag != (present.etag if present else None):
+            return None
+        stored = replace(past, etag=f"v{next(self._versions)}")
+        self.rows[past.key] = stored
+        return stored
 
 
 class MemoryWatermarks:

@@ -46,6 +46,7 @@ class DynamicsClient(Dynamics):
         self._config, self._mapping, self._now, self._tables = config, mapping, now, tables
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
         self._loader = Loader(self._read, window_s=window_s, limit=self._ids_per_read)
+        self._own_user: str | None = None
 
     async def contact(self, contact_id: str) -> Contact | None:
         """The row as it is now; None if there is none. Raises ValueError for an id that is no GUID."""
@@ -78,6 +79,12 @@ class DynamicsClient(Dynamics):
     async def whoami(self) -> str:
         """The id of the application user that the bridge writes as."""
         return wire.read_whoami(await self._exchange.send(wire.whoami_request(self._config)))
+
+    async def own_user(self) -> str:
+        """As `whoami`, asked once."""
+        if self._own_user is None:
+            self._own_user = await self.whoami()
+        return self._own_user
 
     async def _read(self, ids: Sequence[str]) -> Mapping[str, Contact]:
         names = self._properties()

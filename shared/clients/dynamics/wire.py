@@ -23,7 +23,7 @@ IDS_PER_READ = 100
 _URL_LIMIT = 32_000
 _ID_LENGTH = len("%2C%27%27") + 36
 _LABEL = "OData.Community.Display.V1.FormattedValue"
-_ALWAYS = ("contactid", "modifiedon")
+_ALWAYS = ("contactid", "modifiedon", "_modifiedby_value")
 # "null" makes sure that no cache answers.
 _READ_HEADERS = {**HEADERS, "If-None-Match": "null", "Prefer": f'odata.include-annotations="{_LABEL}"'}
 
@@ -114,6 +114,7 @@ def _contact(row: Mapping[str, Any], columns: Sequence[str]) -> Contact:
             modified_on=datetime.fromisoformat(row["modifiedon"]).astimezone(UTC),
             columns={name: _value(row.get(name)) for name in columns},
             labels={name: str(row[f"{name}@{_LABEL}"]) for name in columns if f"{name}@{_LABEL}" in row},
+            modified_by=str(UUID(row["_modifiedby_value"])) if row.get("_modifiedby_value") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Retry(REASONS.unreachable, "contacts: a row of the answer is not readable") from None

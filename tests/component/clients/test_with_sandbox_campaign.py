@@ -94,7 +94,7 @@ async def test_a_profile_lives(world):
     assert (profile.opted_out["blackListFax"].value, profile.opted_out["blackListFax"].changed_at) == (False, OLDEST)
     assert len(profile.opted_out) == 8
     assert await campaign.update_profile(ID, profile.handle, {"firstName": "Bea", "location.city": None}) is True
-    assert await campaign.opt_out(profile.handle, frozenset({"ccpaOptOut", "blackListPushnotification"})) is True
+    assert await campaign.write_flags(profile.handle, {"ccpaOptOut": True, "blackListPushnotification": True}) is True
     changed = await campaign.profile(ID)
     assert (changed.fields["firstName"], changed.fields["location.city"]) == ("Bea", None)
     assert {name for name, flag in changed.opted_out.items() if flag.value} == {
@@ -104,7 +104,7 @@ async def test_a_profile_lives(world):
     }
     await world.order("/person/delete", externalId=ID)
     assert await campaign.update_profile(ID, profile.handle, {"firstName": "Ann"}) is False
-    assert await campaign.opt_out(profile.handle, frozenset({"ccpaOptOut"})) is False
+    assert await campaign.write_flags(profile.handle, {"ccpaOptOut": True}) is False
 
 
 @pytest.mark.parametrize(
