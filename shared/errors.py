@@ -48,7 +48,7 @@ class Reason(Enum):
     ROW_CHANGED = ("row_changed", "The Dynamics row changed while it was worked on.", "None.")
     CHANGED_JUST_NOW = (
         "changed_just_now",
-        "An opt-out in Dynamics would be taken back, but a later word there may still be on its way to the bridge.",
+        "An opt-out column would be overwritten, but a later word of it may still be on its way to the bridge.",
         "None: it is decided again two minutes later.",
     )
     CAMPAIGN_BUSY = ("campaign_busy", "Campaign or its gateway asks for patience (429, 503).", "None.")

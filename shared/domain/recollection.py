@@ -15,26 +15,19 @@ SKEW = timedelta(seconds=5)  # how far Campaign's clock may be from ours
 
 
 @dataclass(frozen=True)
-class OwnFlag:
-    """An attribute that we wrote to Campaign, for what was said in Dynamics at `said_at`.
+class OwnOptIn:
+    """An attribute that we wrote to Campaign as FALSE, for what was said in Dynamics at `said_at`.
 
-    The write was sent at `sent_at` and lands by `lands_by`, if at all. `stamp`: the time that Campaign gave it, once
-    seen. An own opt-out without a known stamp counts as a person's: a person may have opted out at the same time.
+    The write was sent at `sent_at` and lands by `lands_by`, if at all.
     """
 
-    value: bool
     said_at: datetime
     sent_at: datetime
     lands_by: datetime
-    stamp: datetime | None = None
 
     def made(self, flag: Flag) -> bool:
-        """Whether the attribute as read is the one that we wrote."""
-        if self.value != flag.value:
-            return False
-        if self.stamp is not None:
-            return flag.changed_at == self.stamp
-        return not self.value and self.sent_at - SKEW <= flag.changed_at <= self.lands_by + SKEW
+        """Whether the attribute as read may be the one that we wrote."""
+        return not flag.value and self.sent_at - SKEW <= flag.changed_at <= self.lands_by + SKEW
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class Recollection:
 
     `person_at`: when somebody else last changed the row, as known before our last write to it. That write was based
     on version `based_on`, and left the columns as in `left`. `said`: by column, what a person said and when.
-    `sent`: by attribute, what we wrote to Campaign. `etag` None: nothing is stored yet.
+    `opted_in`: by attribute, our last FALSE in Campaign. `etag` None: nothing is stored yet.
     """
 
     key: RecordKey
@@ -51,7 +44,7 @@ class Recollection:
     based_on: str | None = None
     left: Mapping[str, Value] = field(default_factory=dict)
     said: Mapping[str, Said] = field(default_factory=dict)
-    sent: Mapping[str, OwnFlag] = field(default_factory=dict)
+    opted_in: Mapping[str, OwnOptIn] = field(default_factory=dict)
     etag: str | None = None
 
 
@@ -81,8 +74,12 @@ def dynamics_said(past: Recollection, pair: OptOutPair, contact: Contact, row_at
 
 
 def campaign_said(past: Recollection, pair: OptOutPair, flag: Flag) -> Said:
-    """What the attribute says, and since when a person says so."""
-    own = past.sent.get(pair.attribute)
+    """What the attribute says, and since when a person says so.
+
+    Our own FALSE has the time of the word that it carried. Our own TRUE keeps the time that Campaign gave it, seconds
+    later: nothing there tells it from that of a person who opted out in the same moment.
+    """
+    own = past.opted_in.get(pair.attribute)
     return Said(flag.value, own.said_at if own is not None and own.made(flag) else flag.changed_at)
 
 
@@ -108,3 +105,9 @@ def about_to_write_row(
     """Before a write to Dynamics. The person's time never goes back: a slower worker may know less."""
     person_at = row_at if past.person_at is None else max(past.person_at, row_at)
     return replace(past, person_at=person_at, based_on=contact.version, left=left)
+
+
+def carried(past: Recollection, said: Mapping[str, Said]) -> Recollection:
+    """After our write to Dynamics: by column, whose word it was. What was heard meanwhile is younger, and stays."""
+    younger = {name: known for name, known in past.said.items() if name in said and known.at > said[name].at}
+    return replace(past, said={**past.said, **said, **younger})

@@ -10,7 +10,7 @@ from shared.domain.change import Hint
 from shared.domain.contact import Contact, Profile
 from shared.domain.effects import OptOutEffect, RememberFlags, WriteFlags, WriteOptOuts
 from shared.domain.optout import Configuration
-from shared.domain.recollection import OwnFlag, Recollection, about_to_write_row, changed_at, heard
+from shared.domain.recollection import OwnOptIn, Recollection, about_to_write_row, carried, changed_at, heard
 from shared.engine.claims import RecordClaim
 from shared.engine.optout_journal import entries, entries_gone
 from shared.engine.reading import read_contact
@@ -143,36 +143,27 @@ class OptOutTurn:
                 columns = {name: sides.contact.columns.get(name) for name in sorted(self.mapping.opt_out_columns)}
                 past = about_to_write_row(past, sides.contact, row_at, {**columns, **effect.columns})
         if self.rules.by_attribute_time:
-            past = replace(past, sent={**past.sent, **self._flags(decision)})
+            past = replace(past, opted_in={**past.opted_in, **self._opt_ins(decision)})
         return past if past == sides.past else await self._stored(past)
 
-    def _flags(self, decision: Decision) -> dict[str, OwnFlag]:
+    def _opt_ins(self, decision: Decision) -> dict[str, OwnOptIn]:
         now = self.ports.clock.now()
-        lands_by = now + timedelta(seconds=self.ports.timings.reserve_s)
+        lands_by = now + timedelta(seconds=self.ports.timings.claim_s)
         return {
-            v.pair.attribute: OwnFlag(v.dynamics.value, v.dynamics.at, now, lands_by)
-            for v in decision.verdicts
-            if v.to_campaign
+            verdict.pair.attribute: OwnOptIn(verdict.dynamics.at, now, lands_by)
+            for verdict in decision.verdicts
+            if verdict.to_campaign and not verdict.value
         }
 
     async def _conclude(self, past: Recollection, decision: Decision) -> None:
-        """Whose word our writes carried, and which times Campaign gave them: one look more, if anything was sent.
-
-        Should somebody have been faster to write the memory, it stays as it is; that costs precision only.
-        """
-        if not self.rules.by_attribute_time:
+        """Should others be faster again and again, the columns' times are not known; that costs precision only."""
+        said = {verdict.pair.column: verdict.campaign for verdict in decision.verdicts if verdict.to_dynamics}
+        if not self.rules.by_attribute_time or not said:
             return
-        said = {v.pair.column: v.campaign for v in decision.verdicts if v.to_dynamics}
-        sent = [v.pair.attribute for v in decision.verdicts if v.to_campaign]
-        profile = await self.ports.campaign.profile(self.hint.record.id) if sent else None
-        seen = profile.opted_out if profile is not None else {}
-        stamped = {
-            name: replace(past.sent[name], stamp=seen[name].changed_at)
-            for name in sent
-            if name in seen and seen[name].value == past.sent[name].value
-        }
-        after = replace(past, said={**past.said, **said}, sent={**past.sent, **stamped})
-        await self.ports.recollections.put(after)
+        for _ in range(MOST_TRIES):
+            if await self.ports.recollections.put(carried(past, said)) is not None:
+                return
+            past = await self.ports.recollections.get(self.hint.record)
 
     async def _perform(self, effect: OptOutEffect) -> bool:
         match effect:

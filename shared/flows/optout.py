@@ -96,17 +96,16 @@ def decide_gone(contact_id: str, profile: Profile) -> list[OptOutEffect]:
 
 
 def too_early(sides: Sides, decision: Decision, now: datetime) -> bool:
-    """Whether an opt-out in Dynamics would be erased while a later announcement of it may be on its way.
+    """Whether a column would be overwritten while a later announcement of it may be on its way.
 
     Only a question where the times of columns decide. The row was changed after the known time, and just now: whether
     that was this column, its announcement says.
     """
     row_at = changed_at(sides.past, sides.contact, by_us=sides.by_us)
-    erased = [verdict for verdict in decision.verdicts if verdict.dynamics.value and verdict.value is False]
     return (
         sides.mapping.opt_out_rules.by_attribute_time
         and now - row_at < ANNOUNCED_WITHIN
-        and any(verdict.dynamics.at < row_at for verdict in erased)
+        and any(verdict.to_dynamics and verdict.dynamics.at < row_at for verdict in decision.verdicts)
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, TypeAdapter
 from shared.domain.change import RecordKey
 from shared.domain.contact import Value
 from shared.domain.optout import Said
-from shared.domain.recollection import OwnFlag, Recollection
+from shared.domain.recollection import OwnOptIn, Recollection
 from shared.stores.ledger_entity import address
 from shared.stores.storage_calls import READ_RETRIES, Table, error_code, reading, writing
 from shared.stores.tables import LOST_RACE
@@ -24,7 +24,7 @@ from shared.stores.tables import LOST_RACE
 Entity = dict[str, Any]
 LEFT: TypeAdapter[Mapping[str, Value]] = TypeAdapter(Mapping[str, Value])
 SAID: TypeAdapter[Mapping[str, Said]] = TypeAdapter(Mapping[str, Said])
-SENT: TypeAdapter[Mapping[str, OwnFlag]] = TypeAdapter(Mapping[str, OwnFlag])
+OPTED_IN: TypeAdapter[Mapping[str, OwnOptIn]] = TypeAdapter(Mapping[str, OwnOptIn])
 MOMENT: TypeAdapter[datetime | None] = TypeAdapter(AwareDatetime | None)
 
 
@@ -78,7 +78,7 @@ def to_entity(past: Recollection) -> Entity:
         "based_on": past.based_on,
         "left": LEFT.dump_json(past.left).decode(),
         "said": SAID.dump_json(past.said).decode(),
-        "sent": SENT.dump_json(past.sent).decode(),
+        "opted_in": OPTED_IN.dump_json(past.opted_in).decode(),
     }
     return {name: value for name, value in entity.items() if value is not None}
 
@@ -91,6 +91,6 @@ def from_entity(key: RecordKey, entity: Mapping[str, Any], etag: str) -> Recolle
         based_on=entity.get("based_on"),
         left=LEFT.validate_json(entity["left"]),
         said=SAID.validate_json(entity["said"]),
-        sent=SENT.validate_json(entity["sent"]),
+        opted_in=OPTED_IN.validate_json(entity["opted_in"]),
         etag=etag,
     )

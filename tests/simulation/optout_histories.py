@@ -1,4 +1,4 @@
-"""Random histories of one opt-out, and what must be true at their end; `python -m tests.simulation.optout_histories N`."""
+"""Random histories of one opt-out and what must hold at their end; `python -m tests.simulation.optout_histories N`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def announcements(random: Random, *, faulty: bool) -> list[float]:
 
 def violations(world: World) -> list[str]:
     """What is wrong at rest, also after every old message and file was played again."""
-    found = [*_lost(world), *_forbidden(world), *_too_much(world)]
+    found = [*_lost(world), *_not_heard(world), *_forbidden(world), *_too_much(world)]
     before = (world.stop, world.flag, len(world.writes))
     replayed = list(world.hints)
     for hint in replayed:
@@ -88,6 +88,18 @@ def _takes_back(policy: Policy, said: Word, later: Word) -> bool:
     if policy is Policy.ADOBE:
         return newer and later.side is Side.CAMPAIGN
     return newer and policy is Policy.ATTRIBUTE_TIMESTAMPS
+
+
+def _not_heard(world: World) -> list[str]:
+    """A last word that must hold, where nothing went wrong: an own write that counts as a person's would hide it."""
+    calm = not (world.faults or world.unseen or world.touches)
+    if not calm or not world.words or not world.rules.by_record_time:
+        return []
+    last = world.words[-1]
+    alone = all(int(word.at) < int(last.at) or word.side is last.side for word in world.words)
+    crossed = world.stamped_at >= last.at  # our own opt-out landed after the opt-in was said: it counts
+    decides = last.side is Side.CAMPAIGN or last.value or (world.rules.by_attribute_time and not crossed)
+    return [f"not heard: {last}"] if alone and decides and last.value != world.stop else []
 
 
 def _forbidden(world: World) -> list[str]:

@@ -100,6 +100,8 @@ class World:
     acts: int = 0
     faults: int = 0
     unseen: int = 0
+    touches: int = 0
+    stamped_at: float = 0.0
     running: Worker | None = None
 
     def __post_init__(self) -> None:
@@ -145,20 +147,28 @@ class World:
         self.acts += 1
         if side is Side.CAMPAIGN:
             if self.flag.value == value:
-                return
+                return None
             self.flag = Flag(value, self.now())
             self.words.append(Word(side, value, self.time))
             self.note(f"person: Campaign {value}")
             return self._hint(announced_after_s)
-        self.words.append(Word(side, value, float(int(self.time))))
+        word = Word(side, value, float(int(self.time)))
+        if announced_after_s or not self._cannot_be_known(value):
+            self.words.append(word)
         self.stop = value
         self.note(f"person: Dynamics {value}")
         self._row_changed(PERSON)
         self._hint(announced_after_s, columns=frozenset({COLUMN}), by=PERSON, changed_at=self.modified_on)
 
+    def _cannot_be_known(self, value: bool) -> bool:
+        """A lost announcement that the row does not show: nothing but the announcement tells that it was said again."""
+        said = [word.value for word in self.words if word.side is Side.DYNAMICS]
+        return self.rules.by_attribute_time and value and (value in said or value == self.initially)
+
     def touch(self) -> None:
         """A person changes something else of the contact; no opt-out hint comes of it."""
         self.acts += 1
+        self.touches += 1
         self.note("person: another column")
         self._row_changed(PERSON)
 
@@ -178,6 +188,7 @@ class World:
         name = f"h{len(self.hints)}"
         hint = Hint(name, KEY, Why.OPTOUT, Source.WEBHOOK if said else Source.FILE, self.now(), **said)
         self.hints.append(hint)
+        self.faults += not delays
         self.queue += [Message(hint, self.time + delay) for delay in delays]
 
     # -- workers -------------------------------------------------------------------------------------------------
@@ -222,7 +233,7 @@ class World:
 
     def wait(self, seconds: float) -> None:
         """Time passes; writes that were under way land."""
-        end = self.time + seconds
+        end = round(self.time + seconds, 6)
         while due := [late for late in self.landing if late[0] <= end]:
             first = min(due, key=lambda late: late[0])
             self.landing.remove(first)
@@ -259,9 +270,7 @@ class World:
 
     def contact(self) -> Contact:
         """The row as Dynamics gives it."""
-        return Contact(
-            KEY.id, str(self.version), self.modified_on, {COLUMN: self.stop}, modified_by=self.modified_by
-        )
+        return Contact(KEY.id, str(self.version), self.modified_on, {COLUMN: self.stop}, modified_by=self.modified_by)
 
     def answered(self, apply: Any) -> Any:
         """Whether this write gets its answer; else it lands later, or never."""
@@ -271,7 +280,7 @@ class World:
         self.faults += 1
         self.note(f"no answer; lands after {late.lands_after_s}")
         if late.lands_after_s is not None:
-            self.landing.append((self.time + late.lands_after_s, apply))
+            self.landing.append((round(self.time + late.lands_after_s, 6), apply))
         return False
 
 
@@ -334,7 +343,7 @@ class CampaignSide:
             world.writes.append((Side.CAMPAIGN, value))
             if world.flag.value != value:
                 self._forgive(worker)
-                world.flag = Flag(value, world.now())
+                world.flag, world.stamped_at = Flag(value, world.now()), world.time
                 world.note(f"bridge: Campaign {value}")
             return True
 
