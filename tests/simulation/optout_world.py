@@ -341,7 +341,9 @@ class CampaignSide:
 
         def apply() -> bool:
             world.writes.append((Side.CAMPAIGN, value))
-            if world.flag.value != value:
+            if world.flag.value == value:
+                world.unseen += worker is not None and world.flag != worker.seen  # a person was faster to say the same
+            else:
                 self._forgive(worker)
                 world.flag, world.stamped_at = Flag(value, world.now()), world.time
                 world.note(f"bridge: Campaign {value}")
