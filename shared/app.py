@@ -68,12 +68,16 @@ class App:
     engine: Engine
     webhook: Webhook
     timers: Timers
-    optout_timers: OptOutTimers
     dynamics: DynamicsClient
     campaign: CampaignClient
     dead_letters: DeadLetters
     mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
+
+    @property
+    def optout_timers(self) -> OptOutTimers:
+        """The opt-out lane's own timers; they keep nothing between two runs."""
+        return OptOutTimers(self.ports, polls=self.settings.optout_poll)
 
 
 _app: App | None = None
@@ -135,7 +139,6 @@ def build(config: Settings) -> App:
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
         timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
-        optout_timers=OptOutTimers(ports, polls=config.optout_poll),
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,

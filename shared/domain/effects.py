@@ -1,4 +1,4 @@
-"""Effects: orders that a decision gives and one place performs (`shared/engine/perform.py`)."""
+"""Effects: orders that a decision gives and one place performs (`shared/engine`)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ def history(seed: int) -> World:
         for _ in range(random.randint(0, 25)):
             if not world.deliver(random.randrange(8)):
                 crash = faulty and random.random() < 0.01
-                world.advance(random.randrange(8), crash=crash) or world.wait(random.choice([0.05, 0.2, 1, 5]))
+                if not world.advance(random.randrange(8), crash=crash):
+                    world.wait(random.choice([0.05, 0.2, 1, 5]))
     world.rest()
     return world
 

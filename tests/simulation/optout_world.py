@@ -7,7 +7,7 @@ or the worker may die; who goes next is the caller's choice.
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncIterator, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -379,10 +379,6 @@ class StepwiseLedger(MemoryLedger):
         stored = await super().put(row)
         await step(0.02)
         return stored
-
-    async def due(self, now: datetime) -> AsyncIterator[LedgerRow]:
-        raise NotImplementedError
-        yield  # what makes this a generator
 
 
 class StepwiseRecollections(MemoryRecollections):

@@ -30,6 +30,7 @@ HINTS = st.builds(
     by=st.none() | IDS,
     attempt=st.integers(0, 10_000),
     origin=st.none() | TEXTS,
+    changed_at=st.none() | TIMES,
 )
 FACTS = st.builds(
     Fact,

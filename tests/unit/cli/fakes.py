@@ -298,7 +298,6 @@ class FakeApp:
             engine=unused,
             webhook=unused,
             timers=unused,
-            optout_timers=unused,
             dynamics=self.dynamics,
             campaign=self.campaign,
             dead_letters=self.dead_letters,

@@ -11,7 +11,7 @@ from shared.domain.contact import OLDEST, Contact, Flag, Profile
 from shared.domain.effects import RememberFlags, WriteFlags, WriteOptOuts
 from shared.domain.mapping import OptOutPair
 from shared.domain.optout import Configuration, OptOutRules, Policy, Said
-from shared.domain.recollection import OwnFlag, Recollection, about_to_write_row, heard
+from shared.domain.recollection import OwnOptIn, Recollection, about_to_write_row, carried, heard
 from shared.flows.optout import Sides, decide, decide_gone, disagrees, missing, too_early, verdicts
 from tests.unit.examples import ID, KEY, MAPPING, NOW, after, contact, profile
 
@@ -214,27 +214,27 @@ def test_an_opt_out_is_not_taken_back_while_a_later_word_may_be_on_its_way(
 # -- our own writes to Campaign -------------------------------------------------------------------------------------
 
 
-def sent(value: bool, stamp: datetime | None) -> Recollection:
-    own = OwnFlag(value, said_at=after(-60), sent_at=after(-30), lands_by=after(60), stamp=stamp)
-    return replace(NOTHING, sent={"blackListEmail": own})
-
-
 @pytest.mark.parametrize(
-    ("value", "stamp", "shown", "changed_at", "said_at"),
+    ("shown", "changed_at", "said_at"),
     [
-        pytest.param(True, after(-29), True, after(-29), after(-60), id="our own stamp"),
-        pytest.param(True, after(-29), True, after(-5), after(-5), id="a person's later one"),
-        pytest.param(True, after(-29), False, after(-29), after(-29), id="a person's other value"),
-        pytest.param(False, None, False, after(-29), after(-60), id="an opt-in whose stamp was not seen"),
-        pytest.param(False, None, False, after(90), after(90), id="too late to be ours"),
-        pytest.param(True, None, True, after(-29), after(-29), id="an opt-out that may be a person's"),
+        pytest.param(False, after(-29), after(-60), id="our own opt-in has the time of the word that it carried"),
+        pytest.param(False, after(-33), after(-60), id="also if Campaign's clock is a little behind"),
+        pytest.param(False, after(-36), after(-36), id="a person's earlier one"),
+        pytest.param(False, after(90), after(90), id="too late to be ours"),
+        pytest.param(True, after(-29), after(-29), id="an opt-out may be a person's"),
     ],
 )
-def test_whose_word_an_attribute_is(
-    value: bool, stamp: datetime | None, shown: bool, changed_at: datetime, said_at: datetime
-) -> None:
-    sides = Sides(BY_COLUMN, contact(), profile(changed_at, blackListEmail=shown), sent(value, stamp))
+def test_whose_word_an_attribute_is(shown: bool, changed_at: datetime, said_at: datetime) -> None:
+    own = OwnOptIn(said_at=after(-60), sent_at=after(-30), lands_by=after(60))
+    past = replace(NOTHING, opted_in={"blackListEmail": own})
+    sides = Sides(BY_COLUMN, contact(), profile(changed_at, blackListEmail=shown), past)
     assert verdicts(sides)[0].campaign == Said(shown, said_at)
+
+
+def test_what_we_carried_to_dynamics_does_not_hide_what_was_heard_meanwhile() -> None:
+    past = replace(NOTHING, said={"no_mail": Said(True, after(-5)), "no_fax": Said(True, after(-90))})
+    words = {"no_mail": Said(False, after(-60)), "no_fax": Said(False, after(-60))}
+    assert carried(past, words).said == {"no_mail": Said(True, after(-5)), "no_fax": Said(False, after(-60))}
 
 
 def test_what_is_missing_are_opt_outs_that_hold() -> None:
