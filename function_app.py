@@ -9,7 +9,9 @@ from functions import (
     dataverse_webhook,
     event_egress,
     ledger_checks,
+    optout_deadlines,
     optout_file,
+    optout_poll,
     optout_writeback,
     timeline_activity,
 )
@@ -23,6 +25,8 @@ for module in (
     optout_writeback,
     timeline_activity,
     optout_file,
+    optout_poll,
+    optout_deadlines,
     event_egress,
     ledger_checks,
 ):

@@ -22,7 +22,14 @@ from shared.engine.alignment import Turn
 from shared.errors import Drop, Halt, Outcome, Park, Reason
 from shared.flows.contact import Sight
 from shared.ports import Campaign, Dynamics, Outgoing, Ports, Recorded, Records
-from shared.stores.memory import MemoryDeletions, MemoryFamily, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import (
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.wire import decode_hint
 
 Ending = Literal["settled", "later", "parked", "halted", "open"]
@@ -109,6 +116,8 @@ def _stand_ins(ports: Ports, evidence: Evidence, steps: list[Step]) -> Ports:
         ledger=ledger,
         family=MemoryFamily(),
         deletions=MemoryDeletions(),
+        journal=MemoryJournal(),
+        recollections=_remembered(evidence),
         watermarks=MemoryWatermarks(),
         bus=_Bus(steps),
         telemetry=_Silence(),
@@ -131,9 +140,12 @@ class _Dynamics(Dynamics):
 
     @override
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
-        words = ", ".join(f"{name} = {'TRUE' if value else 'FALSE'}" for name, value in sorted(columns.items()))
-        self.steps.append(Step(f"write to Dynamics, if the row is still this version: {words}"))
+        self.steps.append(Step(f"write to Dynamics, if the row is still this version: {_truths(columns)}"))
         return True
+
+    @override
+    async def own_user(self) -> str:
+        return self.evidence.own_user or ""
 
     @override
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
@@ -168,8 +180,8 @@ class _Campaign(Campaign):
         return self._unseen or self._profile is not None
 
     @override
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._note(f"opt the profile out: {', '.join(sorted(attributes))} = TRUE")
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._note(f"write the profile's opt-outs: {_truths(attributes)}")
         return True
 
     @override
@@ -249,6 +261,17 @@ class _Silence:
 
     def alarm(self, where: str, reason: Reason, detail: str) -> None:
         pass
+
+
+def _remembered(evidence: Evidence) -> MemoryRecollections:
+    recollections = MemoryRecollections()
+    if evidence.past is not None and evidence.past.etag is not None:
+        recollections.rows[evidence.key] = evidence.past
+    return recollections
+
+
+def _truths(values: Mapping[str, bool]) -> str:
+    return ", ".join(f"{name} = {'TRUE' if value else 'FALSE'}" for name, value in sorted(values.items()))
 
 
 def _count(fields: Mapping[str, Value]) -> str:

@@ -35,6 +35,7 @@ from shared.domain.mapping import Mappings
 from shared.domain.pace import Pace
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
+from shared.engine.optout_timers import OptOutTimers
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
 from shared.errors import Reason
@@ -47,11 +48,14 @@ from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
 from shared.stores.family import TableFamily
 from shared.stores.files import SftpFiles
+from shared.stores.journal import BlobJournal
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
+from shared.stores.recollections import TableRecollections
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
+from shared.stores.waiting import QueuedOptOuts
 from shared.telemetry import Telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +75,11 @@ class App:
     dead_letters: DeadLetters
     mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
+
+    @property
+    def optout_timers(self) -> OptOutTimers:
+        """The opt-out lane's own timers; they keep nothing between two runs."""
+        return OptOutTimers(self.ports, polls=self.settings.optout_poll)
 
 
 _app: App | None = None
@@ -114,6 +123,10 @@ def build(config: Settings) -> App:
         read_export=read_export,
         ledger=TableLedger(connections.tables),
         family=TableFamily(connections.tables),
+        journal=BlobJournal(connections.blobs, now, SystemRandom()),
+        recollections=TableRecollections(connections.tables),
+        waiting_opt_outs=QueuedOptOuts(connections.broker),
+        changed_profiles=campaign,
         deletions=HourlyDeletions(partial(TableCallCounter, connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,

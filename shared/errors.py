@@ -47,11 +47,21 @@ class Reason(Enum):
     OUT_OF_TIME = ("out_of_time", "The claim would have run out before a write could be known to have ended.", "None.")
     OUTCOME_UNKNOWN = ("outcome_unknown", "A write got no answer; it is looked at again after its bound.", "None.")
     ROW_CHANGED = ("row_changed", "The Dynamics row changed while it was worked on.", "None.")
+    CHANGED_JUST_NOW = (
+        "changed_just_now",
+        "An opt-out column would be overwritten, but a later word of it may still be on its way to the bridge.",
+        "None: it is decided again two minutes later.",
+    )
     CAMPAIGN_BUSY = ("campaign_busy", "Campaign or its gateway asks for patience (429, 503).", "None.")
     CAMPAIGN_UNREACHABLE = ("campaign_unreachable", "Campaign does not answer.", "If it lasts: check CAMPAIGN_URL.")
     DYNAMICS_BUSY = ("dynamics_busy", "Dataverse asks for patience (429, 503).", "None.")
     DYNAMICS_UNREACHABLE = ("dynamics_unreachable", "Dataverse does not answer.", "If it lasts: check DYNAMICS_URL.")
     LEDGER_UNREACHABLE = ("ledger_unreachable", "The storage account does not answer.", "If it lasts: check Storage.")
+    JOURNAL_UNREACHABLE = (
+        "journal_unreachable",
+        "The opt-out journal's storage does not answer; without its entry no opt-out is settled.",
+        "If it lasts: check Storage__blobServiceUri and the identity's role there.",
+    )
     FILES_UNREACHABLE = (
         "files_unreachable",
         "The folder of the opt-out file cannot be reached or read; the detail says which step failed.",
@@ -130,6 +140,12 @@ class Reason(Enum):
         "wrong_file",
         "A file in the opt-out folder is not an export of the agreed form; none of its rows was read.",
         "Compare its header with docs/flows/optout.md; export it again.",
+    )
+
+    OPT_OUT_OVERDUE = (
+        "opt_out_overdue",
+        "An opt-out is not in both systems, although the days that the mapping's regulation gives are over.",
+        "Keep the contact out of mailings; the detail names the system that lacks it, `bridge explain` says why.",
     )
 
     EVENT_TOO_LARGE = (

@@ -64,6 +64,7 @@ class Settings(BaseModel):
         description="The server's public key as a known_hosts line, or the path of its file."
     )
     optout_sftp_settle_seconds: float = Field(10, ge=0, description="A file is complete when its size rests this long.")
+    optout_poll: bool = Field(False, description="Whether Campaign is asked for changed opt-outs between two files.")
     mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
     service_bus: SecretStr | None = Field(None, alias="ServiceBus", description="The broker by connection string.")
     service_bus_namespace: str | None = Field(

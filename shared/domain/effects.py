@@ -1,4 +1,4 @@
-"""Effects: orders that a decision gives and one place performs (`shared/engine/perform.py`)."""
+"""Effects: orders that a decision gives and one place performs (`shared/engine`)."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class WriteOptOuts:
 
 
 @dataclass(frozen=True)
-class OptOutProfile:
-    """Set opt-outs to TRUE in Campaign."""
+class WriteFlags:
+    """Set opt-outs in Campaign."""
 
     contact_id: str
     handle: str
-    attributes: frozenset[str]
+    attributes: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -95,5 +95,5 @@ class RecordActivity:
 
 
 ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete | DeleteProfile
-OptOutEffect = WriteOptOuts | OptOutProfile | RememberFlags
+OptOutEffect = WriteOptOuts | WriteFlags | RememberFlags
 Effect = ProfileEffect | OptOutEffect | SendHint | RecordActivity

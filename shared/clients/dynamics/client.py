@@ -54,6 +54,7 @@ class DynamicsClient(Dynamics):
         self._window_s = window_s
         self._names = {CONTACT: wire.CONTACTS}
         self._loaders: dict[str, Loader[Contact]] = {}
+        self._own_user: str | None = None
 
     async def read(self, record: RecordKey) -> Contact | None:
         """The row as it is now; None if there is none. Raises ValueError for an id that is no GUID."""
@@ -89,6 +90,12 @@ class DynamicsClient(Dynamics):
     async def whoami(self) -> str:
         """The id of the application user that the bridge writes as."""
         return wire.read_whoami(await self._exchange.send(wire.whoami_request(self._config)))
+
+    async def own_user(self) -> str:
+        """As `whoami`, asked once."""
+        if self._own_user is None:
+            self._own_user = await self.whoami()
+        return self._own_user
 
     async def _name(self, table: str) -> wire.TableName:
         if table not in self._names:

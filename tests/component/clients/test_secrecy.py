@@ -75,7 +75,7 @@ def campaign_calls(server: ScriptedServer, http: Http) -> Iterator[Awaitable[obj
     yield client.profile(ID)
     yield client.create_profile(ID, fields, frozenset())
     yield client.update_profile(ID, f"@{VALUE}", fields)
-    yield client.opt_out(f"@{VALUE}", frozenset({"blackListEmail"}))
+    yield client.write_flags(f"@{VALUE}", {"blackListEmail": True})
     yield client.request_privacy_delete(ID, "D-1", Privacy("gdpr", VALUE))
     yield client.privacy_progress("D-1")
     yield client.ping()

@@ -23,7 +23,14 @@ from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
 from shared.stores.letter import DeadLetter, Place
-from shared.stores.memory import MemoryDeletions, MemoryFamily, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import (
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.telemetry import Telemetry
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
@@ -67,6 +74,9 @@ class FakeDynamics(DynamicsClient):
     async def whoami(self) -> str:
         self._fail()
         return "5e1f0000-0000-4000-8000-000000000001"
+
+    async def own_user(self) -> str:
+        return await self.whoami()
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         assert self.writable, "a command that only looks must not write"
@@ -113,8 +123,8 @@ class FakeCampaign(CampaignClient):
         self._called("update", write=True)
         return self.row is not None
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._called("opt_out", write=True)
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._called("write_flags", write=True)
         return self.row is not None
 
     async def delete_profile(self, handle: str) -> bool:
@@ -274,6 +284,10 @@ class FakeApp:
             ledger=self.ledger,
             family=MemoryFamily(),
             deletions=MemoryDeletions(),
+            journal=MemoryJournal(),
+            recollections=MemoryRecollections(),
+            waiting_opt_outs=unused,
+            changed_profiles=unused,
             watermarks=MemoryWatermarks(),
             bus=self.bus,
             clock=self.clock,
