@@ -16,9 +16,9 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
-from shared import mapping_file, settings
+from shared import mapping_file, metrics, settings
 from shared.clients.budget import BudgetedSender, CallBudget
-from shared.clients.calls import Sender
+from shared.clients.calls import CallRecord, Sender
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
@@ -161,7 +161,7 @@ class _Connections:
 
 
 def _connect(config: Settings) -> _Connections:
-    http = Http()
+    http = Http(_observe)
     credential = DefaultAzureCredential(managed_identity_client_id=config.identity_client_id)
     broker = service_bus_client(_secret(config.service_bus), config.service_bus_namespace, credential)
     bus = ServiceBusLanes(broker)
@@ -182,6 +182,10 @@ def _connect(config: Settings) -> _Connections:
         entra=tokens_of(dynamics_config(config)),
         ims=ImsTokens(campaign_config(config), http, SystemClock().now),
     )
+
+
+def _observe(record: CallRecord) -> None:
+    metrics.call(record.system, record.kind, record.status, record.seconds)
 
 
 def _paced(http: Http, ceiling: int) -> PacedSender:

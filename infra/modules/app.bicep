@@ -46,8 +46,9 @@ var telemetry = {
   PYTHON_AZURE_MONITOR_LOGGER_NAME: 'bridge'
   // Spans of each storage and HTTP call cost more time than the calls' own overhead, and say what the metrics say.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
-  OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
-  OTEL_TRACES_SAMPLER_ARG: '5'
+  // Decided by the trace's id alone, so that a change is traced as a whole or not at all, however long it takes.
+  OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+  OTEL_TRACES_SAMPLER_ARG: '0.05'
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
