@@ -140,6 +140,12 @@ class HostProcess:
             if answer.status != 200:
                 raise HostError(f"{timer}: {await answer.text()}")
 
+    async def restart(self, **changed: str) -> None:
+        """Stop it and start it with other values for some settings, as a change of app settings does."""
+        await self.stop()
+        self._settings |= changed
+        await self.start()
+
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""
         await self._end(signal.SIGKILL)

@@ -63,6 +63,10 @@ class People:
         headers = {"If-Match": "*"}
         await self._call("PATCH", f"{self._api}/contacts({contact_id})", json=columns, headers=headers)
 
+    async def change_row(self, entity_set: str, row_id: str, columns: Mapping[str, object]) -> None:
+        """Change columns of any row."""
+        await self._call("PATCH", f"{self._api}/{entity_set}({row_id})", json=columns, headers={"If-Match": "*"})
+
     async def delete(self, contact_id: str) -> None:
         """Delete a contact."""
         await self._call("DELETE", f"{self._api}/contacts({contact_id})")
