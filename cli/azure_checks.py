@@ -45,6 +45,7 @@ def azure_checks(url: str | None) -> tuple[Check, ...]:
     """`url`: where the function app answers, e.g. https://NAME.azurewebsites.net; without it two checks only say so."""
     return (
         _check("azure-identity", "no connection string with a key", "Deploy the template's settings.", by_identity),
+        _check("azure-encrypted", "every address is encrypted", "Say https:// in the settings named.", encrypted),
         _check("azure-webhook", "answers, and refuses who has no key", "Is the app running?", partial(webhook, url)),
         _check(
             "azure-functions",
@@ -78,6 +79,23 @@ async def by_identity(app: App) -> str:
     if given:
         raise NotHereError(f"{', '.join(given)} given by connection string: so it is on a developer's machine only")
     return "Service Bus and storage by name, with the identity"
+
+
+async def encrypted(app: App) -> str:
+    """Raises UnhealthyError, and NotHereError where the settings are a developer's."""
+    named = {
+        "DYNAMICS_URL": app.settings.dynamics_url,
+        "DYNAMICS_AUTHORITY": app.settings.dynamics_authority,
+        "CAMPAIGN_URL": app.settings.campaign_url,
+        "CAMPAIGN_TOKEN_URL": app.settings.campaign_token_url,
+        "CAMPAIGN_EVENTS_URL": app.settings.campaign_events_url,
+    }
+    plain = [name for name, address in named.items() if not address.startswith("https://")]
+    if plain and app.settings.service_bus:
+        raise NotHereError(f"{', '.join(plain)} without TLS: so it is in the sandbox only")
+    if plain:
+        raise UnhealthyError(f"without TLS: {', '.join(plain)}")
+    return f"{len(named)} addresses, all https"
 
 
 async def webhook(url: str | None, _app: App) -> str:

@@ -43,7 +43,7 @@ async def test_a_sound_deployment():
     async with ScriptedServer(always=app) as server:
         found = await examined(by_name(), server.url)
     sound = {name for name, finding in found.items() if finding.status is Status.OK}
-    assert sound == {"settings", "mapping", "azure-identity", "azure-webhook", "azure-functions"}
+    assert sound == {"settings", "mapping", "azure-identity", "azure-encrypted", "azure-webhook", "azure-functions"}
     assert not [finding for finding in found.values() if finding.status is Status.FAILED]
 
 
@@ -86,6 +86,16 @@ async def test_nobody_answers():
     assert "no answer" in found["azure-webhook"].found
 
 
+async def test_an_address_without_tls_is_refused_but_in_the_sandbox():
+    fake = by_name()
+    fake.values["CAMPAIGN_URL"] = "http://mc.adobe.io/acme/campaign"
+    found = (await examined(fake, None))["azure-encrypted"]
+    assert (found.status, found.found) == (Status.FAILED, "without TLS: CAMPAIGN_URL")
+    sandbox = FakeApp()
+    sandbox.values["CAMPAIGN_URL"] = "http://localhost:8085/acme/campaign"
+    assert (await examined(sandbox, None))["azure-encrypted"].status is Status.SKIPPED
+
+
 async def test_without_an_address_and_in_the_sandbox_it_says_what_it_lacks():
     found = await examined(FakeApp(), None)
     assert not [finding for finding in found.values() if finding.status is Status.FAILED]
@@ -97,6 +107,7 @@ async def test_what_only_azure_can_say_is_listed_with_how_to_ask():
     found = await examined(by_name(), None)
     asked = {name: finding.found for name, finding in found.items() if finding.status is Status.SKIPPED}
     assert all("az " in text or "--url" in text or "nslookup" in text for text in asked.values())
+    assert all(finding.remedy is None for finding in found.values())
     assert {f"azure-queue-{name}" for name in QUEUES} <= asked.keys()
     assert sum(name.startswith("azure-role-") for name in asked) == len(ROLES)
 
