@@ -140,9 +140,9 @@ param journalImmutabilityDays int = 0
 @minValue(30)
 param journalRetentionDays int = 3650
 
-@description('Days after which archived opt-out files are deleted.')
-@minValue(1)
-param archiveRetentionDays int = 90
+@description('Days after which the log of what operators did to messages is deleted.')
+@minValue(30)
+param operatorLogRetentionDays int = 365
 
 var token = uniqueString(resourceGroup().id, environmentName)
 var name = 'bridge-${environmentName}-${take(token, 6)}'
@@ -228,7 +228,7 @@ module dataStorage 'modules/data_storage.bicep' = {
     operatorAddresses: operatorAddresses
     journalImmutabilityDays: journalImmutabilityDays
     journalRetentionDays: journalRetentionDays
-    archiveRetentionDays: archiveRetentionDays
+    operatorLogRetentionDays: operatorLogRetentionDays
   }
 }
 

@@ -1,4 +1,4 @@
-metadata description = 'The bridge\'s data: ledger and positions in tables; mapping versions, opt-out journal and archive in blobs.'
+metadata description = 'The bridge\'s data: ledger and positions in tables; mapping versions, opt-out journal and the operators\' log in blobs.'
 
 param name string
 param location string
@@ -14,7 +14,7 @@ param closed bool
 param operatorAddresses array
 param journalImmutabilityDays int
 param journalRetentionDays int
-param archiveRetentionDays int
+param operatorLogRetentionDays int
 
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
@@ -92,9 +92,10 @@ resource journalKept 'Microsoft.Storage/storageAccounts/blobServices/containers/
   }
 }
 
-resource archive 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+// What operators did to messages that waited for them, and why.
+resource operatorLog 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
   parent: blobs
-  name: 'archive'
+  name: 'deadletters'
   properties: {
     publicAccess: 'None'
   }
@@ -105,31 +106,31 @@ resource ageing 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
   name: 'default'
   properties: {
     policy: {
+      // Append blobs know no cooler tier: they can only be deleted.
       rules: [
         {
-          name: 'archived-files'
+          name: 'operator-log'
           type: 'Lifecycle'
           enabled: true
           definition: {
             filters: {
               blobTypes: [
-                'blockBlob'
+                'appendBlob'
               ]
               prefixMatch: [
-                '${archive.name}/'
+                '${operatorLog.name}/'
               ]
             }
             actions: {
               baseBlob: {
                 delete: {
-                  daysAfterModificationGreaterThan: archiveRetentionDays
+                  daysAfterModificationGreaterThan: operatorLogRetentionDays
                 }
               }
             }
           }
         }
         {
-          // Append blobs know no cooler tier: they can only be deleted.
           name: 'optout-journal'
           type: 'Lifecycle'
           enabled: true

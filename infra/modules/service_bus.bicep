@@ -17,8 +17,15 @@ param operatorAddresses array
 var queues = loadJsonContent('../../shared/queues.json').queues
 var serviceBusDataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 var serviceBusDataSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
+var serviceBusDataReceiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0'
 var ownerRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', serviceBusDataOwner)
 var senderRole = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', serviceBusDataSender)
+// To show, replay and discard what waits for a person.
+var desk = [
+  serviceBusDataReceiver
+  serviceBusDataSender
+]
+var operatorRoles = empty(operatorGroupId) ? [] : desk
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
@@ -76,15 +83,15 @@ resource work 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue
   }
 }]
 
-resource operate 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorGroupId)) {
-  name: guid(namespace.id, operatorGroupId, serviceBusDataOwner)
+resource operate 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in operatorRoles: {
+  name: guid(namespace.id, operatorGroupId, role)
   scope: namespace
   properties: {
     principalId: operatorGroupId
     principalType: 'Group'
-    roleDefinitionId: ownerRole
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
   }
-}
+}]
 
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'

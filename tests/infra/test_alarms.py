@@ -17,6 +17,8 @@ from tests.infra.bicep import INFRA, bicep
 
 QUERIES = {path.relative_to(INFRA).as_posix(): path.read_text() for path in sorted(INFRA.rglob("*.kql"))}
 ALERTS = bicep("modules/log_alerts.bicep")
+# Timers whose silence is no news, each with the reason.
+UNWATCHED: dict[str, str] = {}
 PREFIX = re.compile(r'Message startswith "(\w+) "')
 
 
@@ -68,9 +70,10 @@ def test_the_halts_are_those_of_the_registry() -> None:
 
 
 def test_every_timer_has_an_alarm_for_its_silence() -> None:
-    """A timer that nobody watches is added here with the minutes after which its silence is news."""
+    """A timer that is new is added to the template, with the minutes after which its silence is news."""
     watched = {timer["name"] for timer in ALERTS.variables["timers"]}
-    assert watched == set(triggers("timerTrigger"))
+    assert watched == set(triggers("timerTrigger")) - UNWATCHED.keys()
+    assert set(triggers("timerTrigger")) >= UNWATCHED.keys()
 
 
 @pytest.mark.parametrize("rule", ALERTS.variables["rules"], ids=lambda rule: str(rule["name"]))

@@ -125,5 +125,9 @@ def test_the_roles_are_those_of_the_template():
         if isinstance(text, str) and len(text) == 36 and text.count("-") == 4
     }
     named = {role.name.removeprefix("Azure ").replace(" ", "").lower() for role in ROLES}
-    assert {name.lower() for name in variables} - named == {"loganalyticsreader", "keyvaultsecretsofficer"}
+    assert {name.lower() for name in variables} - named == {
+        "loganalyticsreader",
+        "keyvaultsecretsofficer",
+        "servicebusdatareceiver",
+    }
     assert named <= {name.lower() for name in variables}
