@@ -22,6 +22,10 @@ class UnhealthyError(Exception):
     """A check looked and does not like what it saw. The text holds no value."""
 
 
+class NotHereError(Exception):
+    """A check cannot be made from here; the text says why, or how else."""
+
+
 EXPECTED = (Outcome, BusUnavailableError, FilesUnavailableError, UnhealthyError)
 
 
@@ -103,6 +107,8 @@ async def _after(needed: Mapping[str, asyncio.Task[Finding]], check: Check, app:
     try:
         async with asyncio.timeout(timeout_s):
             return _ok(check.title, await check.probe(app))
+    except NotHereError as error:
+        return Finding(check.title.name, check.title.about, Status.SKIPPED, str(error))
     except TimeoutError:
         return _failed(check.title, UnhealthyError(f"no answer within {timeout_s:g} s"))
     except EXPECTED as error:

@@ -70,6 +70,10 @@ class People:
         """Change columns of a contact."""
         await self.update("contacts", contact_id, columns)
 
+    async def change_row(self, entity_set: str, row_id: str, columns: Mapping[str, object]) -> None:
+        """Change columns of any row."""
+        await self._call("PATCH", f"{self._api}/{entity_set}({row_id})", json=columns, headers={"If-Match": "*"})
+
     async def delete(self, contact_id: str) -> None:
         """Delete a contact."""
         await self.remove("contacts", contact_id)

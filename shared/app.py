@@ -17,18 +17,18 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
-from shared import mapping_file, settings
+from shared import mapping_file, metrics, settings
 from shared.clients.budget import BudgetedSender, CallBudget
-from shared.clients.calls import Sender
+from shared.clients.calls import CallRecord, Sender
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import read as read_export
-from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
+from shared.clients.dynamics.identity import DynamicsTokens, tokens_of
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mappings
@@ -41,7 +41,7 @@ from shared.engine.webhook import Webhook
 from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Ports
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
@@ -165,7 +165,7 @@ class _Connections:
     broker: ServiceBusClient
     bus: ServiceBusLanes
     dead_letters: DeadLetters
-    entra: MsalTokens
+    entra: DynamicsTokens
     ims: ImsTokens
 
     async def close(self) -> None:
@@ -178,7 +178,7 @@ class _Connections:
 
 
 def _connect(config: Settings) -> _Connections:
-    http = Http()
+    http = Http(_observe)
     credential = DefaultAzureCredential(managed_identity_client_id=config.identity_client_id)
     broker = service_bus_client(_secret(config.service_bus), config.service_bus_namespace, credential)
     bus = ServiceBusLanes(broker)
@@ -196,9 +196,13 @@ def _connect(config: Settings) -> _Connections:
         broker=broker,
         bus=bus,
         dead_letters=DeadLetters(broker, bus),
-        entra=MsalTokens(dynamics_config(config)),
+        entra=tokens_of(dynamics_config(config)),
         ims=ImsTokens(campaign_config(config), http, SystemClock().now),
     )
+
+
+def _observe(record: CallRecord) -> None:
+    metrics.call(record.system, record.kind, record.status, record.seconds)
 
 
 def _paced(http: Http, ceiling: int) -> PacedSender:
@@ -212,6 +216,16 @@ def _budget(config: Settings, tables: TableServiceClient) -> CallBudget | None:
 
 def _secret(value: SecretStr | None) -> str | None:
     return None if value is None else value.get_secret_value()
+
+
+def _pem(text_or_path: SecretStr | None) -> str:
+    text = _secret(text_or_path) or ""
+    if not text or text.lstrip().startswith("-----BEGIN"):
+        return text
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"DYNAMICS_CLIENT_CERTIFICATE: neither PEM nor a file: {error.strerror}") from None
 
 
 def _files(config: Settings) -> SftpFiles:
@@ -241,7 +255,9 @@ def dynamics_config(config: Settings) -> DynamicsConfig:
         url=config.dynamics_url,
         authority=config.dynamics_authority,
         client_id=config.dynamics_client_id,
-        client_secret=config.dynamics_client_secret.get_secret_value(),
+        client_secret=_secret(config.dynamics_client_secret) or "",
+        client_certificate=_pem(config.dynamics_client_certificate),
+        managed_identity=config.dynamics_managed_identity is not None,
         timeout_s=config.http_timeout_seconds,
     )
 

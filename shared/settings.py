@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AnyUrl,
@@ -26,12 +26,18 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 Url = Annotated[str, BeforeValidator(lambda value: str(AnyUrl(value)).rstrip("/"))]
 
 
-# Of each pair one is needed: a connection string, or a name that the managed identity uses.
-ALTERNATIVES = (
+# Of each group one is needed: a secret or a connection string, or a name that the managed identity uses.
+ALTERNATIVES: tuple[tuple[str, ...], ...] = (
+    ("dynamics_client_secret", "dynamics_client_certificate", "dynamics_managed_identity"),
     ("service_bus", "service_bus_namespace"),
     ("storage", "storage_table_url"),
     ("storage", "storage_blob_url"),
 )
+
+
+# What a setting holds when the platform could not read the vault.
+REFERENCE = "@Microsoft.KeyVault("
+UNRESOLVED = "the vault's secret cannot be read: does it exist, and may the app's identity read it?"
 
 
 class SettingsError(ValueError):
@@ -45,8 +51,14 @@ class Settings(BaseModel):
 
     dynamics_url: Url = Field(description="The environment, e.g. https://acme.crm4.dynamics.com")
     dynamics_authority: Url = Field(description="The token authority, https://login.microsoftonline.com/TENANT")
-    dynamics_client_id: NonEmpty = Field(description="The app registration of the application user.")
-    dynamics_client_secret: Secret = Field(description="Its secret.")
+    dynamics_client_id: NonEmpty = Field(description="The client id of the application user.")
+    dynamics_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    dynamics_client_certificate: SecretStr | None = Field(
+        None, description="Its certificate with the private key (PEM), or the path of its file."
+    )
+    dynamics_managed_identity: Literal["true"] | None = Field(
+        None, description="`true`: DYNAMICS_CLIENT_ID is a managed identity's, which needs neither of both."
+    )
     campaign_url: Url = Field(description="https://mc.adobe.io/ORGANISATION/campaign")
     campaign_token_url: Url = Field(description="https://ims-na1.adobelogin.com/ims/token/v3")
     campaign_client_id: NonEmpty = Field(description="The Developer Console project's client id; also its API key.")
@@ -133,7 +145,8 @@ class Settings(BaseModel):
 def read(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError."""
     given = {field: environment[name] for field in Settings.model_fields if environment.get(name := _name(field))}
-    problems = [f"{' or '.join(map(_name, pair))}: missing" for pair in ALTERNATIVES if not given.keys() & pair]
+    problems = [f"{' or '.join(map(_name, group))}: missing" for group in ALTERNATIVES if not given.keys() & group]
+    problems += [f"{_name(field)}: {UNRESOLVED}" for field, text in given.items() if text.startswith(REFERENCE)]
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
