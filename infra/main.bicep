@@ -48,6 +48,9 @@ param optoutSftpUrl string
 @description('The SFTP server\'s public key as a known_hosts line. It is no secret.')
 param optoutSftpHostKey string
 
+@description('Ask Campaign for changed opt-outs every quarter of an hour, so that the daily file is only the safety net.')
+param optoutPoll bool = false
+
 @description('Addresses that the alarms are mailed to, separated by commas.')
 @minLength(3)
 param alarmEmails string
@@ -293,6 +296,9 @@ var bridgeSettings = {
   OPTOUT_SFTP_KEY: '${secrets}/optout-sftp-key)'
   OPTOUT_SFTP_HOST_KEY: optoutSftpHostKey
   OPTOUT_FILE_SCHEDULE: '0 */15 * * * *'
+  OPTOUT_POLL: string(optoutPoll)
+  OPTOUT_POLL_SCHEDULE: '0 7,22,37,52 * * * *'
+  OPTOUT_DEADLINES_SCHEDULE: '0 5 * * * *'
   EVENT_EGRESS_SCHEDULE: '0 */5 * * * *'
   LEDGER_CHECKS_SCHEDULE: '30 * * * * *'
 }

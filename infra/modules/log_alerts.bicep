@@ -107,6 +107,10 @@ var timers = [
     minutes: 30
   }
   {
+    name: 'optout_deadlines'
+    minutes: 180
+  }
+  {
     name: 'ledger_checks'
     minutes: 15
   }
