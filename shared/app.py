@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
@@ -16,7 +17,7 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
-from shared import mapping_file, settings
+from shared import mapping_file, settings, timeline_file
 from shared.clients.budget import BudgetedSender, CallBudget
 from shared.clients.calls import Sender
 from shared.clients.campaign.auth import ImsTokens
@@ -24,6 +25,7 @@ from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.wire_events import EventShape
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
@@ -32,6 +34,7 @@ from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mapping
 from shared.domain.pace import Pace
+from shared.domain.timeline import Timeline
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
 from shared.engine.timers import Timers
@@ -39,7 +42,7 @@ from shared.engine.webhook import Webhook
 from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Ports
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
@@ -97,16 +100,20 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 
 
 def build(config: Settings) -> App:
-    """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for an SFTP key."""
+    """A new app; nothing is connected before it is used.
+
+    Raises MappingError, SettingsError, and ValueError for an SFTP key.
+    """
     connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
     mappings = BlobMappings(connections.blobs, now)
     mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
-    dynamics = DynamicsClient(dynamics_config(config), connections.to_dynamics, connections.entra, mapping, now)
+    timeline = _timeline(config)
+    dynamics = _dynamics(config, connections, mapping, timeline)
     campaign = CampaignClient(campaign_config(config), connections.to_campaign, connections.ims, now)
     ports = Ports(
         dynamics=dynamics,
         campaign=campaign,
-        events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
+        events=_journal(config, connections, timeline),
         files=_files(config),
         read_export=read_export,
         ledger=TableLedger(connections.tables),
@@ -119,18 +126,39 @@ def build(config: Settings) -> App:
         telemetry=telemetry,
         mapping=mapping,
         refresh_mapping=mapping.refresh,
+        timeline=timeline.rules,
     )
     return App(
         settings=config,
         ports=ports,
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
-        timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
+        timers=_timers(config, ports),
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,
         mappings=mappings,
         close=connections.close,
+    )
+
+
+def _dynamics(config: Settings, connections: _Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:
+    settled, now = dynamics_config(config), SystemClock().now
+    return DynamicsClient(settled, connections.to_dynamics, connections.entra, mapping, now, tables=timeline.tables)
+
+
+def _journal(config: Settings, connections: _Connections, timeline: Timeline) -> JournalEvents:
+    settled, now = campaign_config(config), SystemClock().now
+    shape = EventShape(**dict[str, Any](timeline.journal))
+    return JournalEvents(settled, connections.http, connections.ims, now, shape=shape)
+
+
+def _timers(config: Settings, ports: Ports) -> Timers:
+    return Timers(
+        ports,
+        settle_s=config.optout_sftp_settle_seconds,
+        event_limit=config.event_limit_per_run,
+        event_run_s=config.event_run_seconds,
     )
 
 
@@ -208,6 +236,14 @@ def _shipped(config: Settings) -> Mapping:
     except OSError as error:
         raise MappingError(f"MAPPING_FILE {config.mapping_file}: {error.strerror}") from None
     return mapping_file.read(text)
+
+
+def _timeline(config: Settings) -> Timeline:
+    try:
+        text = (ROOT / config.timeline_file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"TIMELINE_FILE {config.timeline_file}: {error.strerror}") from None
+    return timeline_file.read(text)
 
 
 def _patience(config: Settings) -> Patience:

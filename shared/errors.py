@@ -29,6 +29,7 @@ class Reason(Enum):
     FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
     OPT_OUTS_DISABLED = ("opt_outs_disabled", "The mapping declares no opt-out pairs.", "None.")
     RECORDED = ("recorded", "E-mail events are in the timeline.", "None.")
+    NOT_SHOWN = ("not_shown", "E-mail events of kinds that the timeline does not show.", "None.")
     TOO_OLD = (
         "too_old",
         "An e-mail event's contact did not appear in Dynamics within the configured age.",
@@ -61,6 +62,7 @@ class Reason(Enum):
         "The day's engine calls (CAMPAIGN_CALLS_PER_DAY) are spent; opt-outs and deletions still go.",
         "None: it goes on after midnight UTC. If it lasts for days: raise the budget.",
     )
+    HALVED = ("halved", "Dataverse did not answer to many e-mail events at once; they go on in halves.", "None.")
     NO_CONTACT = ("no_contact", "E-mail events of a contact that Dynamics does not have (yet).", "None.")
 
     # Park: a person must look.
@@ -141,6 +143,11 @@ class Reason(Enum):
         "dynamics_misconfigured",
         "Dataverse does not know the address, the table or a mapped column.",
         "Check DYNAMICS_URL and the mapping's columns; the detail holds Dataverse's code.",
+    )
+    TIMELINE_TABLES = (
+        "timeline_tables",
+        "Dataverse lacks a timeline table, a column of it, or its relationship to the contact; the detail says which.",
+        "Compare TIMELINE_FILE with Dataverse, or run `bridge provision dynamics`.",
     )
 
     def __init__(self, slug: str, meaning: str, action: str) -> None:

@@ -21,6 +21,7 @@ from shared.domain.fact import Fact
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
+from shared.domain.timeline import TimelineRules
 from shared.errors import Reason
 
 
@@ -60,7 +61,7 @@ class Dynamics(Protocol):
         ...
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, in one request; in the order given. One that exists already is done."""
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done."""
         ...
 
 
@@ -268,3 +269,4 @@ class Ports:
     telemetry: Telemetry
     mapping: Callable[[], MappingRules]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged
+    timeline: TimelineRules = field(default_factory=TimelineRules)

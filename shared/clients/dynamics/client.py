@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from shared.clients.calls import Sender
 from shared.clients.dynamics import wire
-from shared.clients.dynamics.batch import OPERATIONS_MAX
+from shared.clients.dynamics.activities import ActivityWriter
 from shared.clients.dynamics.config import REASONS, DynamicsConfig
 from shared.clients.dynamics.loader import Loader
-from shared.clients.dynamics.wire_activities import (
-    ADOBE_TABLES,
-    OPERATIONS_PER_ORDER,
-    ActivityTables,
-    activities_request,
-    read_activities,
-)
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Contact
 from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent
 from shared.domain.mapping import Mapping as FieldMapping
+from shared.domain.timeline import ActivityTables
 from shared.ports import Dynamics, Recorded
+from shared.timeline_file import ADOBE_TABLES
 
 WINDOW_S = 0.005
 T = TypeVar("T")
@@ -43,8 +38,9 @@ class DynamicsClient(Dynamics):
         tables: ActivityTables = ADOBE_TABLES,
         window_s: float = WINDOW_S,
     ) -> None:
-        self._config, self._mapping, self._now, self._tables = config, mapping, now, tables
+        self._config, self._mapping = config, mapping
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
+        self._activities = ActivityWriter(config, self._exchange, tables, now)
         self._loader = Loader(self._read, window_s=window_s, limit=self._ids_per_read)
 
     async def contact(self, contact_id: str) -> Contact | None:
@@ -65,15 +61,15 @@ class DynamicsClient(Dynamics):
         return wire.read_opt_outs_written(await self._exchange.send(request))
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, 500 a request; in the order given. One that exists already is done.
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done.
 
         Raises Retry, never Uncertain: the ids are ours, so the same orders may be sent again.
         """
-        recorded: list[Recorded] = []
-        for some in _slices(orders, OPERATIONS_MAX // OPERATIONS_PER_ORDER):
-            request = activities_request(self._config, some, self._tables, f"batch_{uuid.uuid4()}")
-            recorded += read_activities(await self._exchange.send(request), len(some), self._now())
-        return recorded
+        return await self._activities.record(orders)
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
+        """The name of the event's table, once it is known to be there with every column. Raises Halt, Retry."""
+        return (await self._activities.find(event)).name
 
     async def whoami(self) -> str:
         """The id of the application user that the bridge writes as."""

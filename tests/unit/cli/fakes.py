@@ -17,8 +17,10 @@ from shared.clients.dynamics.client import DynamicsClient
 from shared.domain.change import Lane
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Privacy
+from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
@@ -74,9 +76,13 @@ class FakeDynamics(DynamicsClient):
         return True
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        raise AssertionError("no command writes to the timeline")
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
         self._fail()
-        assert all(order.fact.contact_id != CONTACT_ID for order in orders)
-        return [Recorded.REFUSED if str(o.fact.event) in self.refused else Recorded.NO_CONTACT for o in orders]
+        if str(event) in self.refused:
+            raise Halt(Reason.TIMELINE_TABLES, f"there is no table acme_{event}")
+        return f"acme_{event}"
 
     def _fail(self) -> None:
         if self.failure:

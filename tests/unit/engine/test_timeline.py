@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.domain.change import Lane
+from shared.domain.effects import RecordActivity
 from shared.domain.fact import FactChunk
+from shared.domain.timeline import TimelineRules
 from shared.errors import Reason, Retry
 from shared.flows import engagement
 from shared.ports import Recorded
@@ -18,6 +20,10 @@ DONE, NO_CONTACT, REFUSED = Recorded.DONE, Recorded.NO_CONTACT, Recorded.REFUSED
 TWO_DAYS_S = 2 * 86_400
 
 
+def asked(number: int) -> RecordActivity | None:
+    return engagement.decide(fact(number), TimelineRules(), NOW)
+
+
 async def settle(world: Known, message: FactChunk, *recorded: Recorded) -> None:
     world.dynamics.recorded = recorded
     await world.engine.timeline(delivery(message, Lane.TIMELINE))
@@ -25,7 +31,7 @@ async def settle(world: Known, message: FactChunk, *recorded: Recorded) -> None:
 
 async def test_every_event_asks_for_its_activity_in_one_request(world: Known, lines: Lines) -> None:
     await settle(world, chunk(fact(1), fact(2)))
-    assert world.dynamics.orders == [[engagement.decide(fact(1)), engagement.decide(fact(2))]]
+    assert world.dynamics.orders == [[asked(1), asked(2)]]
     assert world.everything_sent() == []
     assert [(line["reason"], line["facts"]) for line in lines("decision")] == [("recorded", 2)]
 
@@ -98,4 +104,4 @@ async def test_an_event_parked_alone_can_be_replayed(world: Known) -> None:
     (letter,) = world.in_lane(Lane.PARKED)
     world.dynamics.recorded = ()
     await world.engine.timeline(delivery(letter.body, Lane.TIMELINE))
-    assert world.dynamics.orders[-1] == [engagement.decide(fact(2))]
+    assert world.dynamics.orders[-1] == [asked(2)]
