@@ -100,10 +100,7 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 
 
 def build(config: Settings) -> App:
-    """A new app; nothing is connected before it is used.
-
-    Raises MappingError, SettingsError, and ValueError for an SFTP key.
-    """
+    """A new app; nothing is connected before use. Raises MappingError, SettingsError, ValueError for an SFTP key."""
     connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
     mappings = BlobMappings(connections.blobs, now)
     mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
