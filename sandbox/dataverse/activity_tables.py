@@ -1,4 +1,4 @@
-"""Activity tables that callers add, extend and delete while the stand-in runs; they are there again at its next start."""
+"""Activity tables that callers add, extend and delete while the stand-in runs; the next start knows them again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ActivityTables:
         return self._schema.tables[table.name]
 
     def extend(self, table: Table, document: Row) -> str:
-        """A new column; its name. Raises ApiError 400 for a name that is taken, a wrong definition or a foreign table."""
+        """A new column; its name. Raises ApiError 400 for a taken name, a wrong definition, a table of another origin."""
         documents, column = self._documents(table), activity_documents.column(document)
         if table.has(column.name):
             raise ApiError(400, "0x80044363", f"An attribute with the name {column.name} already exists.")
@@ -88,9 +88,7 @@ class ActivityTables:
     def _add_form(self, name: str) -> None:
         form_id = str(uuid5(NAMESPACE_URL, f"dataverse-form/{name}"))
         row = {"formid": form_id, "name": "Information", "objecttypecode": name, "type": 2, "formxml": _FORM}
-        self._store.insert(
-            self._schema.tables["systemform"], {**row, "versionnumber": self._store.next_version()}
-        )
+        self._store.insert(self._schema.tables["systemform"], {**row, "versionnumber": self._store.next_version()})
 
 
 def metadata_id(table: Table, column: str = "") -> str:

@@ -34,7 +34,9 @@ class Privilege:
         return str(uuid5(NAMESPACE_URL, f"dataverse-privilege/{self.name}"))
 
 
-METADATA = tuple(Privilege(f"prvRead{part}", Right.READ) for part in ("Entity", "Attribute", "Relationship", "OptionSet"))
+METADATA = tuple(
+    Privilege(f"prvRead{part}", Right.READ) for part in ("Entity", "Attribute", "Relationship", "OptionSet")
+)
 _NAMES = {"systemuser": "User", "contact": "Contact", "account": "Account"}
 
 

@@ -70,9 +70,7 @@ def _email_activity(offset: int, suffix: str, date_column: str, *more: Attribute
     return activity_table(f"adobe_{suffix}", columns, code=_FIRST_CUSTOM_TYPE_CODE + offset, tracked=True)
 
 
-def activity_table(
-    schema_name: str, columns: tuple[Attribute, ...] = (), *, code: int, tracked: bool = False
-) -> Table:
+def activity_table(schema_name: str, columns: tuple[Attribute, ...] = (), *, code: int, tracked: bool = False) -> Table:
     """A custom activity table: its own columns between those that all activities have."""
     name = schema_name.lower()
     return Table(

@@ -20,8 +20,13 @@ CREATE TABLE IF NOT EXISTS _granted (
   role_id TEXT NOT NULL, privilege_id TEXT NOT NULL, depth TEXT NOT NULL, PRIMARY KEY (role_id, privilege_id));
 CREATE TABLE IF NOT EXISTS _assigned (user_id TEXT NOT NULL, role_id TEXT NOT NULL, PRIMARY KEY (user_id, role_id));
 """
-_ACTIONS = {"CreateMultiple": (Right.CREATE,), "UpdateMultiple": (Right.WRITE,)}
-_METHODS = {"GET": (Right.READ,), "POST": (Right.CREATE,), "PATCH": (Right.WRITE,), "DELETE": (Right.DELETE,)}
+_ACTIONS: dict[str, tuple[Right, ...]] = {"CreateMultiple": (Right.CREATE,), "UpdateMultiple": (Right.WRITE,)}
+_METHODS: dict[str, tuple[Right, ...]] = {
+    "GET": (Right.READ,),
+    "POST": (Right.CREATE,),
+    "PATCH": (Right.WRITE,),
+    "DELETE": (Right.DELETE,),
+}
 
 
 class Security:
