@@ -13,7 +13,7 @@ import typer
 
 from cli import screen
 from shared import app as composition
-from shared.app import App
+from shared.app import App, Workbench
 from shared.mapping_file import MappingError
 from shared.settings import Settings, SettingsError
 
@@ -39,6 +39,7 @@ class Wiring:
     settings: Callable[[Path | None], Settings]
     build: Callable[[Settings], App]
     environment: Callable[[Path | None], Mapping[str, str]]
+    workbench: Callable[[Settings, str | None, str | None], Workbench] = composition.workbench
 
 
 def values(file: Path | None) -> Mapping[str, str]:

@@ -44,7 +44,7 @@ class ActivityTables:
         return self._schema.tables[table.name]
 
     def extend(self, table: Table, document: Row) -> str:
-        """A new column; its name. Raises ApiError 400 for a taken name, a wrong definition, a table of another origin."""
+        """A new column; its name. Raises ApiError 400 for a taken name, a wrong definition, a foreign table."""
         documents, column = self._documents(table), activity_documents.column(document)
         if table.has(column.name):
             raise ApiError(400, "0x80044363", f"An attribute with the name {column.name} already exists.")

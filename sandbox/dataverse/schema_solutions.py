@@ -59,7 +59,6 @@ SOLUTION_COMPONENT = Table(
     schema_name="SolutionComponent",
     object_type_code=7103,
     user_owned=False,
-    managed=True,
 )
 
 SYSTEM_FORM = Table(

@@ -20,13 +20,8 @@ CREATE TABLE IF NOT EXISTS _granted (
   role_id TEXT NOT NULL, privilege_id TEXT NOT NULL, depth TEXT NOT NULL, PRIMARY KEY (role_id, privilege_id));
 CREATE TABLE IF NOT EXISTS _assigned (user_id TEXT NOT NULL, role_id TEXT NOT NULL, PRIMARY KEY (user_id, role_id));
 """
-_ACTIONS: dict[str, tuple[Right, ...]] = {"CreateMultiple": (Right.CREATE,), "UpdateMultiple": (Right.WRITE,)}
-_METHODS: dict[str, tuple[Right, ...]] = {
-    "GET": (Right.READ,),
-    "POST": (Right.CREATE,),
-    "PATCH": (Right.WRITE,),
-    "DELETE": (Right.DELETE,),
-}
+_ACTIONS = {"CreateMultiple": Right.CREATE, "UpdateMultiple": Right.WRITE}
+_METHODS = {"GET": Right.READ, "POST": Right.CREATE, "PATCH": Right.WRITE, "DELETE": Right.DELETE}
 
 
 class Security:
@@ -87,9 +82,8 @@ class Security:
         user_id = request.operation.caller.user_id
         if user_id in self._administrators:
             return
-        rights = _ACTIONS.get(action or "") or _METHODS.get(request.method, tuple(Right))
-        for right in rights:
-            self._require(user_id, privileges.of(table, right))
+        right = _ACTIONS.get(action or "") or _METHODS.get(request.method, Right.WRITE)
+        self._require(user_id, privileges.of(table, right))
         for target in self._bound(table, request.body):
             if target.name == "systemuser":
                 self._require(user_id, privileges.of(table, Right.ASSIGN))

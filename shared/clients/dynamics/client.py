@@ -11,6 +11,7 @@ from shared.clients.dynamics import wire
 from shared.clients.dynamics.activities import ActivityWriter
 from shared.clients.dynamics.config import REASONS, DynamicsConfig
 from shared.clients.dynamics.loader import Loader
+from shared.clients.dynamics.wire_timeline import Entry, read_timeline, timeline_request
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Contact
 from shared.domain.effects import RecordActivity
@@ -70,6 +71,10 @@ class DynamicsClient(Dynamics):
     async def check_timeline_table(self, event: EmailEvent) -> str:
         """The name of the event's table, once it is known to be there with every column. Raises Halt, Retry."""
         return (await self._activities.find(event)).name
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
+        """What regards the contact, whoever wrote it; the latest first. Raises ValueError for an id that is no GUID."""
+        return read_timeline(await self._exchange.send(timeline_request(self._config, contact_id)))
 
     async def whoami(self) -> str:
         """The id of the application user that the bridge writes as."""

@@ -27,6 +27,7 @@ from shared.stores.dead_letters import DeadLetters, Removal
 from shared.stores.letter import DeadLetter, Place
 from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
+from shared.timeline_file import ADOBE_TABLES
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
 
@@ -301,6 +302,7 @@ class FakeApp:
             campaign=self.campaign,
             dead_letters=self.dead_letters,
             mappings=unused,
+            tables=ADOBE_TABLES,
             close=self._close,
         )
 
