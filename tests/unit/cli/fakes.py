@@ -14,6 +14,8 @@ from shared.app import App
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
 from shared.clients.dynamics.client import DynamicsClient
+from shared.clients.dynamics.wire import checked_id
+from shared.clients.dynamics.wire_timeline import Entry
 from shared.domain.change import Lane
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
@@ -57,6 +59,7 @@ class FakeDynamics(DynamicsClient):
         self.written: list[Mapping[str, bool]] = []
         self.failure: Exception | None = None
         self.refused: frozenset[str] = frozenset()
+        self.entries: list[Entry] = []
 
     async def contact(self, contact_id: str) -> Contact | None:
         self._fail()
@@ -78,6 +81,11 @@ class FakeDynamics(DynamicsClient):
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
         raise AssertionError("no command writes to the timeline")
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
+        self._fail()
+        checked_id(contact_id)
+        return self.entries
 
     async def check_timeline_table(self, event: EmailEvent) -> str:
         self._fail()
