@@ -67,6 +67,10 @@ class People:
         headers = {"If-Match": "*"}
         await self._call("PATCH", f"{self._api}/contacts({contact_id})", json=columns, headers=headers)
 
+    async def correct(self, row: str, **columns: object) -> None:
+        """Change columns of any row, named as `contacts(ID)`."""
+        await self._call("PATCH", f"{self._api}/{row}", json=columns, headers={"If-Match": "*"})
+
     async def delete(self, contact_id: str) -> None:
         """Delete a contact."""
         await self._call("DELETE", f"{self._api}/contacts({contact_id})")

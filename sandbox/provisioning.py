@@ -16,10 +16,15 @@ class ProvisioningFailedError(RuntimeError):
 
 async def provision(world: World, *words: str) -> str:
     """`bridge provision dynamics`, with more words if given; what it said. Raises ProvisioningFailedError."""
+    return await administer(world, "dynamics", *words)
+
+
+async def administer(world: World, *words: str) -> str:
+    """`bridge provision`, as the administrator. Raises ProvisioningFailedError."""
     admin = ("--admin-client-id", ADMIN.client_id, "--admin-client-secret", ADMIN.secret)
     settings = ("--settings", str(world.host.settings_file))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "provision", "dynamics", *words, *admin, *settings),
+        *(sys.executable, "-m", "cli", "provision", *words, *admin, *settings),
         cwd=ROOT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

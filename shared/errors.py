@@ -91,8 +91,8 @@ class Reason(Enum):
     DYNAMICS_REFUSED = ("dynamics_refused", "Dataverse refuses a write.", "Read the error code; then replay.")
     ACTIVITY_REFUSED = (
         "activity_refused",
-        "Dataverse refuses one e-mail event's activity.",
-        "Check the tables' columns.",
+        "Dataverse refuses one e-mail event's activity or task.",
+        "Check the tables' columns, and the tasks' owner in TIMELINE_FILE; then replay.",
     )
     GAVE_UP = (
         "gave_up",

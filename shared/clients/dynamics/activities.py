@@ -69,7 +69,11 @@ class ActivityWriter:
             for task_id, answer in zip(tasks, answers[len(many) :], strict=True)
         }
         return [
-            _worse(verdicts.get(order.activity_id), of_tasks[order.task.id] if order.task else None) for order in orders
+            _whole(
+                verdicts.get(order.activity_id, Recorded.DONE),
+                of_tasks[order.task.id] if order.task else Recorded.DONE,
+            )
+            for order in orders
         ]
 
     async def _one_by_one(self, to: Destination, orders: Sequence[RecordActivity]) -> dict[str, Recorded]:
@@ -95,7 +99,6 @@ class ActivityWriter:
         return wire_activities.read_batch(await self._exchange.send(request), len(parts))
 
 
-def _worse(activity: Recorded | None, task: Recorded | None) -> Recorded:
-    """What became of the event as a whole. `activity` None: recorded with the others of its kind."""
-    verdicts = (activity, task)
-    return next((bad for bad in (Recorded.REFUSED, Recorded.NO_CONTACT) if bad in verdicts), Recorded.DONE)
+def _whole(activity: Recorded, task: Recorded) -> Recorded:
+    """What became of the event. Where the activity found its contact, a task that lacks something lacks its owner."""
+    return Recorded.REFUSED if activity is Recorded.DONE and task is not Recorded.DONE else activity

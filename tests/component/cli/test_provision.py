@@ -23,7 +23,7 @@ from tests.unit.cli.fakes import FakeApp
 from tests.unit.cli.samples import CONTACT_ID
 
 NEW, OLD = "a-new-secret-of-this-test", "an-old-secret-of-this-test"
-FOUND = {
+FOUND: dict[str, Any] = {
     "serviceendpointid": "e-1",
     "name": "Dynamics-Campaign bridge",
     "url": "https://app.example.net/api/dataverse",
