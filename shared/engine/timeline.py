@@ -44,10 +44,14 @@ async def record(ports: Ports, chunk: FactChunk, max_age: timedelta) -> Reason:
 
 
 async def _halve(ports: Ports, chunk: FactChunk, outcome: Retry) -> Reason:
-    """What never ends in time would be retried for ever; half of it may end. Raises the outcome in all other cases."""
+    """What never ends in time would be retried for ever; half of it may end. Raises the outcome in all other cases.
+
+    Dynamics must answer to a small question meanwhile: an outage would only turn every chunk into single events.
+    """
     half = len(chunk.facts) // 2
     if outcome.reason is not Reason.DYNAMICS_UNREACHABLE or chunk.attempt < WHOLE_ATTEMPTS or not half:
         raise outcome
+    await ports.dynamics.contacts([chunk.facts[0].contact_id])
     for name, facts in (("a", chunk.facts[:half]), ("b", chunk.facts[half:])):
         await send_facts(ports, replace(chunk, id=f"{chunk.id}/{name}", facts=facts), after_s=HALVED_WAIT_S)
     return Reason.HALVED

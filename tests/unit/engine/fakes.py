@@ -48,6 +48,7 @@ class OneContact:
     failure: Exception | None = None
     conflicts: int = 0
     recorded: Sequence[Recorded] = ()
+    too_much: Exception | None = None
     writes: list[Mapping[str, bool]] = field(default_factory=list)
     orders: list[Sequence[RecordActivity]] = field(default_factory=list)
     compared: list[Sequence[str]] = field(default_factory=list)
@@ -77,6 +78,8 @@ class OneContact:
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
         self._fail()
+        if self.too_much is not None:
+            raise self.too_much
         self.orders.append(orders)
         return self.recorded or [Recorded.DONE] * len(orders)
 

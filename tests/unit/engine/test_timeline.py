@@ -143,7 +143,7 @@ async def test_events_that_were_dropped_are_counted(world: Known, lines: Lines) 
 
 
 async def test_a_chunk_that_never_gets_an_answer_goes_on_in_halves(world: Known, lines: Lines) -> None:
-    world.dynamics.failure = Retry(Reason.DYNAMICS_UNREACHABLE, "no answer")
+    world.dynamics.too_much = Retry(Reason.DYNAMICS_UNREACHABLE, "no answer")
     await settle(world, chunk(fact(1), fact(2), fact(3), attempt=2))
     first, second = sorted(world.in_lane(Lane.TIMELINE), key=lambda message: message.message_id)
     assert decode_facts(first.body) == FactChunk("facts/f1/a", (fact(1),), NOW, 2)
@@ -161,14 +161,22 @@ async def test_a_chunk_that_never_gets_an_answer_goes_on_in_halves(world: Known,
     ],
 )
 async def test_all_else_comes_back_whole(world: Known, failure: Retry, message: FactChunk) -> None:
-    world.dynamics.failure = failure
+    world.dynamics.too_much = failure
     await settle(world, message)
     (copy,) = world.in_lane(Lane.TIMELINE)
     assert decode_facts(copy.body).facts == message.facts
 
 
-async def test_halves_of_halves_end_with_single_events_that_still_fit_the_brokers_names(world: Known) -> None:
+async def test_an_outage_leaves_chunks_whole(world: Known, lines: Lines) -> None:
     world.dynamics.failure = Retry(Reason.DYNAMICS_UNREACHABLE)
+    await settle(world, chunk(fact(1), fact(2), attempt=9))
+    (copy,) = world.in_lane(Lane.TIMELINE)
+    assert decode_facts(copy.body) == chunk(fact(1), fact(2), attempt=10)
+    assert [line["reason"] for line in lines("decision")] == ["dynamics_unreachable"]
+
+
+async def test_halves_of_halves_end_with_single_events_that_still_fit_the_brokers_names(world: Known) -> None:
+    world.dynamics.too_much = Retry(Reason.DYNAMICS_UNREACHABLE)
     whole = FactChunk("facts/" + "f" * 32, tuple(map(fact, range(200))), NOW, 2)
     await world.engine.timeline(delivery(whole, TIMELINE))
     names, sizes = [], []
