@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shared.app import Workbench
+from cli.workbench import Workbench
 from shared.clients.calls import NotSentError, Request, Sender, UnansweredError
 from shared.clients.dynamics.provisioning import RowPart, State
 from shared.clients.dynamics.wire_blueprint import KEY_HEADER

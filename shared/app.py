@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -30,7 +30,6 @@ from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
-from shared.clients.dynamics.provisioning import Desk
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mapping
@@ -56,7 +55,6 @@ from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
 from shared.telemetry import Telemetry
 
-CUSTOMIZING_S = 300.0
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -141,28 +139,6 @@ def build(config: Settings) -> App:
         tables=timeline.tables,
         close=connections.close,
     )
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """What customises an environment: an administrator's desk in it, and plain calls to the webhook."""
-
-    desk: Desk
-    http: Sender
-    close: Callable[[], Awaitable[None]]
-
-
-def workbench(config: Settings, client_id: str | None, client_secret: str | None) -> Workbench:
-    """Works as this application user, else as the bridge's own. A table takes the platform a minute or more."""
-    own = replace(dynamics_config(config), timeout_s=CUSTOMIZING_S)
-    settled = replace(own, client_id=client_id, client_secret=client_secret or "") if client_id else own
-    http, tokens = Http(), MsalTokens(settled)
-
-    async def close() -> None:
-        await tokens.close()
-        await http.close()
-
-    return Workbench(Desk(settled, http, tokens, SystemClock().now), http, close)
 
 
 def _dynamics(config: Settings, connections: _Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:

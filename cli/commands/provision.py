@@ -11,7 +11,8 @@ from cli import provisioning, screen, webhook_rotation
 from cli.failures import USAGE
 from cli.provisioning import Deed, Step
 from cli.wiring import AsJson, SettingsFile, run, wiring
-from shared.app import App, Workbench
+from cli.workbench import Workbench
+from shared.app import App
 
 app = typer.Typer(no_args_is_help=True, help="What the bridge needs in Dynamics: make it, check it, take it away.")
 Result = TypeVar("Result")

@@ -100,7 +100,8 @@ class Part(Protocol):
 class RowPart(Part):
     """A row that is found by `where`, in which `{key}` stands for the id of an earlier part.
 
-    `columns` are compared and corrected; `once` are written with the creation and by `refresh`, and never shown.
+    `columns` are compared and corrected; `initial` are written with the creation and then left to people; `once` are
+    secrets, written with the creation and by `refresh`, and never shown.
     `binds`: navigation property → (entity set, key of the part that it links to). `outlives`: a removal leaves the row
     while it leaves data.
     """
@@ -111,6 +112,7 @@ class RowPart(Part):
     id_column: str
     where: str
     columns: Mapping[str, Any]
+    initial: Mapping[str, Any] = field(default_factory=dict)
     once: Mapping[str, Any] = field(default_factory=dict, repr=False)
     binds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     row_id: str | None = None
@@ -136,7 +138,7 @@ class RowPart(Part):
             return
         own = {} if self.row_id is None else {self.id_column: self.row_id}
         links = {name: f"/{to}({self._id_of(desk, key)})" for name, (to, key) in self.binds.items()}
-        body = {**own, **self.columns, **self.once, **wire_provisioning.bound(links)}
+        body = {**own, **self.columns, **self.initial, **self.once, **wire_provisioning.bound(links)}
         await desk.write("POST", self.entity_set, body, solution=self.solution, secret=bool(self.once))
 
     @override

@@ -64,33 +64,26 @@ class Blueprint:
 
     def _solution(self) -> Iterator[Part]:
         name = SOLUTION.lower()
-        publisher = {
-            "uniquename": name,
-            "friendlyname": "Dynamics-Campaign bridge",
-            "customizationprefix": self._prefix(),
-            "customizationoptionvalueprefix": _OPTION_PREFIX,
-        }
-        where = f"uniquename eq '{name}'"
         yield RowPart(
             "publisher",
             f"publisher {name}",
             "publishers",
             "publisherid",
-            where,
-            publisher,
+            f"uniquename eq '{name}'",
+            {"uniquename": name, "customizationprefix": self._prefix()},
+            initial={"friendlyname": ENDPOINT, "customizationoptionvalueprefix": _OPTION_PREFIX},
             row_id=_own_id("publisher"),
             outlives=True,
         )
-        solution = {"uniquename": SOLUTION, "friendlyname": "Dynamics-Campaign bridge", "version": "1.0.0.0"}
-        where, binds = f"uniquename eq '{SOLUTION}'", {"publisherid": ("publishers", "publisher")}
         yield RowPart(
             "solution",
             f"solution {SOLUTION}",
             "solutions",
             "solutionid",
-            where,
-            solution,
-            binds=binds,
+            f"uniquename eq '{SOLUTION}'",
+            {"uniquename": SOLUTION},
+            initial={"friendlyname": ENDPOINT, "version": "1.0.0.0"},
+            binds={"publisherid": ("publishers", "publisher")},
             row_id=_own_id("solution"),
             outlives=True,
         )

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from shared.app import Workbench
+from cli.workbench import Workbench
 from shared.clients.calls import Request, Response, Sender, UnansweredError
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.provisioning import Desk

@@ -143,6 +143,8 @@ async def test_what_somebody_changed_is_put_right_again(company: Company) -> Non
     await company.provision()
     (endpoint,) = company.stored("serviceendpoint")
     await company.desk.write("PATCH", f"serviceendpoints({endpoint['serviceendpointid']})", {"url": "https://old.test"})
+    (solution,) = company.stored("solution")
+    await company.desk.write("PATCH", f"solutions({solution['solutionid']})", {"version": "2.0.0.0"})
     steps = await company.provision(mapped={"contact": ("firstname", "donotemail", "lastname")})
     changed = {step.part: (step.deed, step.detail) for step in steps if step.deed is not Deed.NOTHING}
     assert changed == {
@@ -150,6 +152,7 @@ async def test_what_somebody_changed_is_put_right_again(company: Company) -> Non
         "step for Update of contact": (Deed.CORRECTED, "filteringattributes"),
     }
     assert company.stored("serviceendpoint")[0]["url"] == "https://app.example.net/api/dataverse"
+    assert company.stored("solution")[0]["version"] == "2.0.0.0"
 
 
 class BreakingDesk(Desk):
