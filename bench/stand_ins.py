@@ -14,8 +14,7 @@ from pathlib import Path
 from bench.errors import BenchError
 from sandbox import world
 from sandbox.addresses import ROOT, free
-from sandbox.people import People
-from sandbox.registration import register
+from sandbox.provisioning import provision
 from sandbox.tls import Tls, ensure_tls
 
 NEVER = "0 0 0 1 1 *"  # once a year: a timer's run would fall into some measurements and not into others
@@ -81,8 +80,7 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
 async def _serve(state: Path) -> None:
     started = await world.start(replace(free(), host=_host_port()), state, overrides=NO_TIMERS | SHIPPED)
     try:
-        async with People(started) as people:
-            await register(started, people)
+        await provision(started)
         await started.host.stop()  # the parent starts its own, to listen to it
         told = {"settings": dict(started.settings), "host_port": started.addresses.host}
         sys.stdout.write(json.dumps(told) + "\n")

@@ -74,6 +74,10 @@ class People:
         """Change columns of any row."""
         await self._call("PATCH", f"{self._api}/{entity_set}({row_id})", json=columns, headers={"If-Match": "*"})
 
+    async def correct(self, row: str, **columns: object) -> None:
+        """Change columns of any row, named as `contacts(ID)`."""
+        await self._call("PATCH", f"{self._api}/{row}", json=columns, headers={"If-Match": "*"})
+
     async def delete(self, contact_id: str) -> None:
         """Delete a contact."""
         await self.remove("contacts", contact_id)

@@ -69,9 +69,7 @@ async def start(
             state / "sftp", port=addresses.sftp, authorized_keys=keys.authorized_keys, host_key=keys.host_key
         )
         stack.push_async_callback(files.stop)
-        dynamics = await dataverse.start(
-            DataverseConfig(tls=tls, port=addresses.dataverse, state=state / "dataverse.db")
-        )
+        dynamics = await dataverse.start(_dataverse(tls, addresses, state))
         stack.push_async_callback(dynamics.stop)
         marketing = await campaign.start(_campaign(addresses, state, keys))
         stack.push_async_callback(marketing.stop)
@@ -91,6 +89,13 @@ def _keys(folder: Path, addresses: Addresses) -> SftpKeys:
     keys = sftp.ensure_keys(folder)
     (folder / "host_key.pub").write_text(keys.known_hosts("localhost", addresses.sftp) + "\n", encoding="utf-8")
     return keys
+
+
+def _dataverse(tls: Tls, addresses: Addresses, state: Path) -> DataverseConfig:
+    """As a company's own: without the bridge's tables, and with an application user who may do nothing yet."""
+    users = (dataverse.ADMIN, replace(dataverse.INTEGRATION, administrator=False))
+    file = state / "dataverse.db"
+    return DataverseConfig(tls=tls, port=addresses.dataverse, state=file, users=users, email_activities=False)
 
 
 def _campaign(addresses: Addresses, state: Path, keys: SftpKeys) -> CampaignConfig:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
@@ -17,7 +18,7 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
-from shared import mapping_file, metrics, settings
+from shared import mapping_file, metrics, settings, timeline_file
 from shared.clients.budget import BudgetedSender, CallBudget
 from shared.clients.calls import CallRecord, Sender
 from shared.clients.campaign.auth import ImsTokens
@@ -25,6 +26,7 @@ from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.wire_events import EventShape
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
@@ -33,6 +35,7 @@ from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mappings
 from shared.domain.pace import Pace
+from shared.domain.timeline import ActivityTables, Timeline
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
 from shared.engine.optout_timers import OptOutTimers
@@ -74,6 +77,7 @@ class App:
     campaign: CampaignClient
     dead_letters: DeadLetters
     mappings: BlobMappings
+    tables: ActivityTables
     close: Callable[[], Awaitable[None]]
 
     @property
@@ -108,17 +112,18 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 
 
 def build(config: Settings) -> App:
-    """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for an SFTP key."""
+    """A new app; nothing is connected before use. Raises MappingError, SettingsError, ValueError for an SFTP key."""
     connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
     mappings = BlobMappings(connections.blobs, now)
     mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
-    dynamics = DynamicsClient(dynamics_config(config), connections.to_dynamics, connections.entra, mapping, now)
+    timeline = _timeline(config)
+    dynamics = _dynamics(config, connections, mapping, timeline)
     campaign = CampaignClient(campaign_config(config), connections.to_campaign, connections.ims, now)
     ports = Ports(
         dynamics=dynamics,
         campaign=campaign,
         records=campaign,
-        events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
+        events=_journal(config, connections, timeline),
         files=_files(config),
         read_export=read_export,
         ledger=TableLedger(connections.tables),
@@ -136,18 +141,40 @@ def build(config: Settings) -> App:
         telemetry=telemetry,
         mappings=mapping,
         refresh_mapping=mapping.refresh,
+        timeline=timeline.rules,
     )
     return App(
         settings=config,
         ports=ports,
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
-        timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
+        timers=_timers(config, ports),
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,
         mappings=mappings,
+        tables=timeline.tables,
         close=connections.close,
+    )
+
+
+def _dynamics(config: Settings, connections: _Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:
+    settled, now = dynamics_config(config), SystemClock().now
+    return DynamicsClient(settled, connections.to_dynamics, connections.entra, mapping, now, tables=timeline.tables)
+
+
+def _journal(config: Settings, connections: _Connections, timeline: Timeline) -> JournalEvents:
+    settled, now = campaign_config(config), SystemClock().now
+    shape = EventShape(**dict[str, Any](timeline.journal))
+    return JournalEvents(settled, connections.http, connections.ims, now, shape=shape)
+
+
+def _timers(config: Settings, ports: Ports) -> Timers:
+    return Timers(
+        ports,
+        settle_s=config.optout_sftp_settle_seconds,
+        event_limit=config.event_limit_per_run,
+        event_run_s=config.event_run_seconds,
     )
 
 
@@ -239,6 +266,14 @@ def _shipped(config: Settings) -> Mappings:
     except OSError as error:
         raise MappingError(f"MAPPING_FILE {config.mapping_file}: {error.strerror}") from None
     return mapping_file.read(text)
+
+
+def _timeline(config: Settings) -> Timeline:
+    try:
+        text = (ROOT / config.timeline_file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"TIMELINE_FILE {config.timeline_file}: {error.strerror}") from None
+    return timeline_file.read(text)
 
 
 def _patience(config: Settings) -> Patience:

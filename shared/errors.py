@@ -30,6 +30,7 @@ class Reason(Enum):
     FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
     OPT_OUTS_DISABLED = ("opt_outs_disabled", "The mapping declares no opt-out pairs.", "None.")
     RECORDED = ("recorded", "E-mail events are in the timeline.", "None.")
+    NOT_SHOWN = ("not_shown", "E-mail events of kinds that the timeline does not show.", "None.")
     TOO_OLD = (
         "too_old",
         "An e-mail event's contact did not appear in Dynamics within the configured age.",
@@ -84,6 +85,7 @@ class Reason(Enum):
         "A record that is to go lets its children go first, for two minutes at most.",
         "None.",
     )
+    HALVED = ("halved", "Dataverse did not answer to many e-mail events at once; they go on in halves.", "None.")
     NO_CONTACT = ("no_contact", "E-mail events of a contact that Dynamics does not have (yet).", "None.")
 
     # Park: a person must look.
@@ -122,8 +124,8 @@ class Reason(Enum):
     DYNAMICS_REFUSED = ("dynamics_refused", "Dataverse refuses a write.", "Read the error code; then replay.")
     ACTIVITY_REFUSED = (
         "activity_refused",
-        "Dataverse refuses one e-mail event's activity.",
-        "Check the tables' columns.",
+        "Dataverse refuses one e-mail event's activity or task.",
+        "Check the tables' columns, and the tasks' owner in TIMELINE_FILE; then replay.",
     )
     GAVE_UP = (
         "gave_up",
@@ -180,6 +182,11 @@ class Reason(Enum):
         "dynamics_misconfigured",
         "Dataverse does not know the address, the table or a mapped column.",
         "Check DYNAMICS_URL and the mapping's columns; the detail holds Dataverse's code.",
+    )
+    TIMELINE_TABLES = (
+        "timeline_tables",
+        "Dataverse lacks a timeline table, a column of it, or its relationship to the contact; the detail says which.",
+        "Compare TIMELINE_FILE with Dataverse, or run `bridge provision dynamics`.",
     )
 
     def __init__(self, slug: str, meaning: str, action: str) -> None:

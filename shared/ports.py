@@ -21,6 +21,7 @@ from shared.domain.fact import Fact
 from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mappings, Privacy, Resource
+from shared.domain.timeline import TimelineRules
 from shared.errors import Reason
 from shared.optout_ports import ChangedProfiles, Recollections, WaitingOptOuts
 
@@ -65,7 +66,7 @@ class Dynamics(Protocol):
         ...
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, in one request; in the order given. One that exists already is done."""
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done."""
         ...
 
 
@@ -326,3 +327,4 @@ class Ports:
     telemetry: Telemetry
     mappings: Callable[[], Mappings]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged
+    timeline: TimelineRules = field(default_factory=TimelineRules)

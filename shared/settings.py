@@ -78,6 +78,10 @@ class Settings(BaseModel):
     optout_sftp_settle_seconds: float = Field(10, ge=0, description="A file is complete when its size rests this long.")
     optout_poll: bool = Field(False, description="Whether Campaign is asked for changed opt-outs between two files.")
     mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
+    timeline_file: NonEmpty = Field(
+        "timeline.yaml", description="What the timeline shows, where, and which tasks follow; as MAPPING_FILE."
+    )
+    webhook_url: Url | None = Field(None, description="Where Dataverse calls the webhook; `bridge provision` needs it.")
     service_bus: SecretStr | None = Field(None, alias="ServiceBus", description="The broker by connection string.")
     service_bus_namespace: str | None = Field(
         None, alias="ServiceBus__fullyQualifiedNamespace", description="The broker by name, with the managed identity."
@@ -114,6 +118,7 @@ class Settings(BaseModel):
         0, ge=0, description="Engine calls to Campaign a UTC day, all processes together; 0: no budget."
     )
     event_limit_per_run: int = Field(10_000, gt=0, description="E-mail events read in one run of event_egress.")
+    event_run_seconds: float = Field(180, gt=0, description="How long one run of event_egress goes on reading.")
 
     @model_validator(mode="after")
     def _bounds(self) -> Settings:

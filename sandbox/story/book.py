@@ -73,6 +73,15 @@ class Book:
 
     async def bridge(self, *words: str) -> bool:
         """Run the command with the function app's settings; whether it says that all is well."""
+        return (await self._run(*words))[0]
+
+    async def show(self, *words: str) -> str:
+        """Run the command, and tell what it says."""
+        _, output = await self._run(*words)
+        self.tell(output)
+        return output
+
+    async def _run(self, *words: str) -> tuple[bool, str]:
         settings = str(self.world.host.settings_file)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", *words, "--settings", settings),
@@ -82,9 +91,10 @@ class Book:
             stderr=asyncio.subprocess.STDOUT,
         )
         output, _ = await process.communicate()
+        said = output.decode(errors="replace")
         if process.returncode:
-            self.tell(output.decode(errors="replace"))
-        return process.returncode == 0
+            self.tell(said)
+        return process.returncode == 0, said
 
     async def at_rest(self) -> bool:
         """No message waits for work or for its time."""

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 from sandbox.agreement import disagreements
+from sandbox.provisioning import provision
 from sandbox.story import garage
 from sandbox.story.book import Book
 
 Chapter = Callable[[Book], Awaitable[None]]
 FIRST_NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Dennis", "Frances", "Niklaus")
 LAST_NAMES = ("Byron", "Hopper", "Mathison", "Wybe")
+
+
+async def provisioned(book: Book) -> None:
+    """The administrator of Dynamics lets the bridge's command make what it needs; once more finds nothing to do."""
+    book.open("Dynamics gets tables, webhook and role")
+    first = await provision(book.world)
+    await book.expect("bridge provision dynamics made them", lambda: "created" in first)
+    again = await provision(book.world, "--json")
+    await book.expect("a second run found nothing to do", lambda: {s["deed"] for s in json.loads(again)} == {"nothing"})
 
 
 async def mapped(book: Book) -> None:
@@ -79,15 +90,19 @@ async def opted_out(book: Book) -> None:
 async def engaged(book: Book) -> None:
     """An e-mail is sent, opened, clicked; another bounces. The journal repeats itself."""
     book.open("E-mails are sent, opened, clicked, and one bounces")
-    person = book.contacts[9]
+    person, other = book.contacts[9], book.contacts[4]
     await book.people.marketing("faults", {"fault": "journal-repeat", "events": 2, "times": 1})
     await book.people.events(_events(person, ("send", "open", "click", "bounce")))
-    await book.people.events(_events(book.contacts[4], ("send", "open")))
+    await book.people.events(_events(other, ("send", "open")))
     await book.world.host.fire("event_egress")
     await book.expect("4 activities in the contact's timeline", lambda: _timeline(book, person, 4))
+    await book.expect("and 2 tasks that follow them, due in days", lambda: _tasks(book, person, 2))
     await book.world.host.fire("event_egress")
     await book.expect("everything is at rest", book.at_rest)
     await book.expect("still 4 after the journal was read again", lambda: _timeline(book, person, 4))
+    await book.expect("and 2 tasks", lambda: _tasks(book, person, 2))
+    shown = await book.show("timeline", person)
+    await book.expect("bridge timeline shows all six", lambda: shown.count("adobe_email") + shown.count("task") == 6)
 
 
 async def deleted(book: Book) -> None:
@@ -140,14 +155,26 @@ async def _count(book: Book) -> None:
         "privacy requests": (await people.engine_calls()).get("privacy POST", 0),
         "opt-outs Dynamics → Campaign": sum(profile["blackListEmail"] for profile in profiles.values()),
         "opt-outs Campaign → Dynamics": sum(row["donotphone"] for row in rows.values()),
-        "activities": len(await people.rows("activitypointers")),
+        "activities": sum(row["activitytypecode"] != "task" for row in await people.rows("activitypointers")),
+        "follow-up tasks": len(await people.rows("tasks")),
         "parked": counts["parked"]["active"],
         "dead-lettered": sum(lane["dead"] for lane in counts.values()),
     }
 
 
 GARAGE = (garage.serviced, garage.sold, garage.priced)
-CHAPTERS: tuple[Chapter, ...] = (mapped, created, changed, outage, opted_out, engaged, *GARAGE, deleted, ended)
+CHAPTERS: tuple[Chapter, ...] = (
+    provisioned,
+    mapped,
+    created,
+    changed,
+    outage,
+    opted_out,
+    engaged,
+    *GARAGE,
+    deleted,
+    ended,
+)
 
 
 def _row(number: int) -> dict[str, object]:
@@ -214,8 +241,16 @@ async def _names(book: Book, numbers: tuple[int, ...], text: str) -> bool:
 
 
 async def _timeline(book: Book, contact: str, count: int) -> bool:
-    activities = await book.people.timeline(contact)
-    return len(activities) == count and all(row["statecode"] == 1 for row in activities)
+    rows = [row for row in await book.people.timeline(contact) if row["activitytypecode"] != "task"]
+    return len(rows) == count and all(row["statecode"] == 1 for row in rows)
+
+
+async def _tasks(book: Book, contact: str, count: int) -> bool:
+    """Open, due, and owned by whoever owns the contact."""
+    owner = (await book.people.contact(contact))["_ownerid_value"]
+    rows = [row for row in await book.people.timeline(contact) if row["activitytypecode"] == "task"]
+    fine = (row["statecode"] == 0 and row["scheduledend"] and row["_ownerid_value"] == owner for row in rows)
+    return len(rows) == count and all(fine)
 
 
 async def _privacy_posts(book: Book, count: int) -> bool:

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.people import People
-from sandbox.registration import register
 from sandbox.story.book import Book
 from sandbox.story.chapters import CHAPTERS
 from sandbox.world import World
@@ -17,7 +16,6 @@ from sandbox.world import World
 
 async def play(world: World, people: People, tell: Callable[[str], None]) -> Book:
     """Every chapter, in order; a chapter that fails does not keep the next from being tried."""
-    await register(world, people)
     book = Book(world, people, tell)
     for chapter in CHAPTERS:
         await chapter(book)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.domain.change import Hint
 from shared.domain.contact import Value
@@ -87,11 +88,23 @@ class RememberFlags:
 
 
 @dataclass(frozen=True)
+class FollowUpTask:
+    """A task for a person. `owner`: as `shared.domain.timeline.TaskRule` has it."""
+
+    id: str
+    subject: str
+    description: str
+    due: datetime
+    owner: str
+
+
+@dataclass(frozen=True)
 class RecordActivity:
-    """Show an e-mail event in the contact's timeline."""
+    """Show an e-mail event in the contact's timeline, and the task that follows it."""
 
     fact: Fact
     activity_id: str
+    task: FollowUpTask | None = None
 
 
 ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete | DeleteProfile

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sandbox import world
 from sandbox.addresses import free
 from sandbox.people import People
-from sandbox.registration import register
+from sandbox.provisioning import provision
 from sandbox.world import World
 
 SHORT_TIMES = {
@@ -30,8 +30,7 @@ async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
     folder: Path = tmp_path_factory.mktemp("sandbox")
     running = await world.start(free(), folder, overrides={**SHORT_TIMES, **POLL, **CANARY_SECRETS}, lock_s=4)
     try:
-        async with People(running) as people:
-            await register(running, people)
+        await provision(running)
         yield running
     finally:
         await running.stop()

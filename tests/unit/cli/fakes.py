@@ -14,11 +14,15 @@ from shared.app import App
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
 from shared.clients.dynamics.client import DynamicsClient
+from shared.clients.dynamics.wire import checked_id
+from shared.clients.dynamics.wire_timeline import Entry
 from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mappings, Privacy
+from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
@@ -32,6 +36,7 @@ from shared.stores.memory import (
     MemoryWatermarks,
 )
 from shared.telemetry import Telemetry
+from shared.timeline_file import ADOBE_TABLES
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
 
@@ -61,6 +66,7 @@ class FakeDynamics(DynamicsClient):
         self.written: list[Mapping[str, bool]] = []
         self.failure: Exception | None = None
         self.refused: frozenset[str] = frozenset()
+        self.entries: list[Entry] = []
 
     async def read(self, record: RecordKey) -> Contact | None:
         self._fail()
@@ -84,9 +90,18 @@ class FakeDynamics(DynamicsClient):
         return True
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        raise AssertionError("no command writes to the timeline")
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
         self._fail()
-        assert all(order.fact.contact_id != CONTACT_ID for order in orders)
-        return [Recorded.REFUSED if str(o.fact.event) in self.refused else Recorded.NO_CONTACT for o in orders]
+        checked_id(contact_id)
+        return self.entries
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
+        self._fail()
+        if str(event) in self.refused:
+            raise Halt(Reason.TIMELINE_TABLES, f"there is no table acme_{event}")
+        return f"acme_{event}"
 
     def _fail(self) -> None:
         if self.failure:
@@ -311,6 +326,7 @@ class FakeApp:
             campaign=self.campaign,
             dead_letters=self.dead_letters,
             mappings=unused,
+            tables=ADOBE_TABLES,
             close=self._close,
         )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.clients.campaign.export import read as read_export
@@ -15,6 +15,7 @@ from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Mappings, Privacy
+from shared.domain.timeline import TimelineRules
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.optout_ports import ChangedProfile
 from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
@@ -58,6 +59,7 @@ class OneContact:
     failure: Exception | None = None
     conflicts: int = 0
     recorded: Sequence[Recorded] = ()
+    too_much: Exception | None = None
     writes: list[Mapping[str, bool]] = field(default_factory=list)
     orders: list[Sequence[RecordActivity]] = field(default_factory=list)
     compared: list[Sequence[str]] = field(default_factory=list)
@@ -91,6 +93,8 @@ class OneContact:
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
         self._fail()
+        if self.too_much is not None:
+            raise self.too_much
         self.orders.append(orders)
         return self.recorded or [Recorded.DONE] * len(orders)
 
@@ -140,13 +144,15 @@ class OneProfile:
 
 @dataclass
 class Journal:
-    """The `EmailEvents` port: pages by the position that they follow."""
+    """The `EmailEvents` port: pages by the position that they follow. `meanwhile` happens while a page is fetched."""
 
     pages: dict[str | None, EventPage] = field(default_factory=dict)
     asked: list[str | None] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
 
     async def page(self, since: str | None) -> EventPage:
         self.asked.append(since)
+        self.meanwhile()
         return self.pages.get(since, EventPage((), None))
 
 
@@ -248,6 +254,11 @@ class Known:
             mappings=lambda: Mappings(self.mapping),
         )
         self.engine = Engine(self.ports, self.telemetry, Patience(timedelta(days=7), timedelta(days=2)))
+
+    def show(self, rules: TimelineRules) -> None:
+        """The timeline is configured otherwise."""
+        self.ports = replace(self.ports, timeline=rules)
+        self.engine = Engine(self.ports, self.telemetry, self.engine.patience)
 
     def in_lane(self, lane: Lane) -> list[Outgoing]:
         """What was sent there and not taken."""
