@@ -109,7 +109,7 @@ def build(config: Settings) -> App:
         events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
         files=_files(config),
         read_export=read_export,
-        ledger=TableLedger(connections.tables),
+        ledger=TableLedger(connections.tables, now),
         deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,

@@ -14,6 +14,7 @@ from shared.domain.change import RecordKey
 from shared.domain.contact import Contact
 from shared.domain.ledger import Absent, LedgerRow, Present
 from shared.domain.mapping import Desired
+from shared.stores.clock import SystemClock
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger
 
@@ -65,5 +66,5 @@ def differences(wanted: Desired, profile: Mapping[str, Any]) -> Iterator[str]:
 
 async def _ledger(world: World, keys: Iterable[str]) -> dict[str, LedgerRow]:
     async with table_service(world.settings["Storage"]) as service:
-        ledger = TableLedger(service)
+        ledger = TableLedger(service, SystemClock().now)
         return {key: await ledger.get(RecordKey("contact", key)) for key in keys}
