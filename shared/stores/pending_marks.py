@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +13,11 @@ from azure.core.exceptions import HttpResponseError
 from azure.data.tables import UpdateMode
 
 from shared.domain.change import RecordKey
+from shared.errors import Outcome
 from shared.stores.ledger_entity import key_of, key_text, time_text
 from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, listed, preparing
+
+logger = logging.getLogger(__name__)
 
 PARTITION = "pending"
 # A row is written within seconds of its mark. An hour is generous, as a mark without a row costs one read a minute.
@@ -58,13 +62,18 @@ class PendingMarks:
             yield Mark.read(entity)
 
     async def remove(self, mark: Mark) -> None:
-        """Unless it was set again since it was listed. Raises Retry."""
-        async with preparing():
-            table = await self._table.ready()
-            try:
-                await table.delete_entity(
-                    PARTITION, key_text(mark.key), etag=mark.etag, match_condition=MatchConditions.IfNotModified
-                )
-            except HttpResponseError as error:
-                if error_code(error) not in LOST_RACE:
-                    raise
+        """Unless it was set again since it was listed. A failure is logged only: `all` will show the mark again."""
+        try:
+            async with preparing():
+                await self._delete(mark)
+        except Outcome as outcome:
+            logger.info("the mark of %s stays until a later ledger check: %s", mark.key, outcome)
+
+    async def _delete(self, mark: Mark) -> None:
+        table = await self._table.ready()
+        guard = {"etag": mark.etag, "match_condition": MatchConditions.IfNotModified}
+        try:
+            await table.delete_entity(PARTITION, key_text(mark.key), **guard)
+        except HttpResponseError as error:
+            if error_code(error) not in LOST_RACE:
+                raise

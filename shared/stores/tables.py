@@ -168,7 +168,10 @@ class TableWatermarks:
         return str(entity["value"])
 
     async def write(self, name: str, value: str) -> None:
-        """Overwrites. Raises Retry, Uncertain."""
+        """Overwrites. Raises Retry, Uncertain.
+
+        A transaction, because it travels as a POST, which no library sends twice.
+        """
         table = await self._table.ready()
         entity = {"PartitionKey": self.PARTITION, "RowKey": _key_text(name), "value": value}
         async with writing():

@@ -139,10 +139,13 @@ class Watches:
             yield Watch.read(entity)
 
     async def remove(self, name: str) -> None:
-        """It may be gone already. Raises Retry."""
-        async with preparing():
-            table = await self._table.ready()
-            await table.delete_entity(PARTITION, name, retry_total=READ_RETRIES)
+        """It may be gone already. A failure concerns no row and is logged only: `begun` will show the watch again."""
+        try:
+            async with preparing():
+                table = await self._table.ready()
+                await table.delete_entity(PARTITION, name, retry_total=READ_RETRIES)
+        except Outcome as outcome:
+            logger.info("watch %s stays until a later ledger check: %s", name, outcome)
 
     async def _store(self, announcement: Announcement) -> None:
         await asyncio.sleep(self._window_s)
@@ -154,14 +157,9 @@ class Watches:
             await table.upsert_entity(entity, mode=UpdateMode.REPLACE, retry_total=READ_RETRIES)
 
     async def _release(self, announcement: Announcement) -> None:
-        """The row was stored already, so that a failure here must not look like one of the row."""
         announcement.held -= 1
-        if announcement.held:
-            return
-        try:
+        if not announcement.held:
             await self.remove(announcement.name)
-        except Outcome as outcome:
-            logger.info("watch %s is left to the next ledger check: %s", announcement.name, outcome)
 
     def _forget_old(self) -> None:
         """Rows that others settle never come back here; once their checks are due, `begun` shows their watch."""

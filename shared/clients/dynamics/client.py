@@ -25,7 +25,7 @@ from shared.domain.effects import RecordActivity
 from shared.domain.mapping import Mapping as FieldMapping
 from shared.ports import Dynamics, Recorded
 
-WINDOW_S = 0.005
+WINDOW_S = 0.010
 T = TypeVar("T")
 
 

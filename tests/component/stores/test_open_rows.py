@@ -139,6 +139,16 @@ async def test_the_days_requests_are_all_of_them(world: Storage) -> None:
     assert (found.missing(), found.watches, len(found.marks)) == ([], [], 1)
 
 
+async def test_a_mark_that_cannot_be_removed_does_not_end_the_listing(world: Storage) -> None:
+    await world.put(replace(await world.put(ASKED), pending=None))
+    world.later(timedelta(days=1))
+    world.gate.stops = lambda what: what == "DELETE mark"
+    listing = asyncio.create_task(keys(world.other.pending()))
+    (await world.gate.next()).lose()
+    assert await listing == []
+    assert len((await world.found()).marks) == 1
+
+
 @pytest.mark.parametrize("row", [CHECKED, ASKED], ids=["check", "request"])
 async def test_a_row_on_its_way_is_found_when_it_has_landed(world: Storage, row: LedgerRow) -> None:
     """The timer looks in between, when there is no such row yet."""
