@@ -71,9 +71,9 @@ class PendingMarks:
 
     async def _delete(self, mark: Mark) -> None:
         table = await self._table.ready()
-        guard = {"etag": mark.etag, "match_condition": MatchConditions.IfNotModified}
+        row_key, unchanged = key_text(mark.key), MatchConditions.IfNotModified
         try:
-            await table.delete_entity(PARTITION, key_text(mark.key), **guard)
+            await table.delete_entity(PARTITION, row_key, etag=mark.etag, match_condition=unchanged)
         except HttpResponseError as error:
             if error_code(error) not in LOST_RACE:
                 raise
