@@ -122,9 +122,10 @@ class TableLedger:
         """Make sure that the row will be found, if it says anything else about that than the version that was read."""
         if row.pending is not None and not (read is not None and read.pending):
             await self._marks.set(row.key)
-        if row.check_at is None or (read is not None and read.check_at == time_text(row.check_at)):
+        if row.check_at is None:
             return None
-        return await self._watches.announce(row.key, row.check_at)
+        same = time_text(row.check_at) == (read.check_at if read is not None else None)
+        return None if same else await self._watches.announce(row.key, row.check_at)
 
     async def _store(self, row: LedgerRow, read: _Version | None) -> str | None:
         """The new ETag, or None. Raises Retry, Uncertain."""
