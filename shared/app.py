@@ -126,7 +126,7 @@ def build(config: Settings) -> App:
         events=_journal(config, connections, timeline),
         files=_files(config),
         read_export=read_export,
-        ledger=TableLedger(connections.tables),
+        ledger=TableLedger(connections.tables, now),
         family=TableFamily(connections.tables),
         journal=BlobJournal(connections.blobs, now, SystemRandom()),
         recollections=TableRecollections(connections.tables),

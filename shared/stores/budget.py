@@ -8,12 +8,11 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableErrorCode, TableTransactionError, UpdateMode
+from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
 from shared.errors import Reason, Retry
-from shared.stores.storage_calls import READ_RETRIES, Table, error_code, reading
-from shared.stores.tables import LOST_RACE
+from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, reading
 
 # Each lost race means that another process got its block.
 TRIES = 10
@@ -71,9 +70,8 @@ class TableCallCounter:
             try:
                 await table.submit_transaction([("create", entity) if etag is None else ("update", entity, guard)])
             except TableTransactionError as error:
-                if error_code(error) == TableErrorCode.TABLE_NOT_FOUND:
-                    self._table.forget()
-                elif error_code(error) in LOST_RACE:
+                self._table.heed(error)
+                if error_code(error) in LOST_RACE:
                     return False
                 raise
         return True

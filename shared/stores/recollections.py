@@ -7,9 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableErrorCode, TableTransactionError, UpdateMode
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.data.tables.aio import TableServiceClient
 from pydantic import AwareDatetime, TypeAdapter
 
@@ -18,8 +16,7 @@ from shared.domain.contact import Value
 from shared.domain.optout import Said
 from shared.domain.recollection import OwnOptIn, Recollection
 from shared.stores.ledger_entity import address
-from shared.stores.storage_calls import READ_RETRIES, Table, error_code, reading, writing
-from shared.stores.tables import LOST_RACE
+from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, reading, writing, written
 
 Entity = dict[str, Any]
 LEFT: TypeAdapter[Mapping[str, Value]] = TypeAdapter(Mapping[str, Value])
@@ -41,31 +38,22 @@ class TableRecollections:
             try:
                 entity = await table.get_entity(*address(key), retry_total=READ_RETRIES)
             except ResourceNotFoundError as error:
-                if error_code(error) == TableErrorCode.TABLE_NOT_FOUND:
-                    self._table.forget()
-                    raise
+                self._table.heed(error)
                 return Recollection(key)
         return from_entity(key, entity, str(entity.metadata["etag"]))
 
     async def put(self, past: Recollection) -> Recollection | None:
-        """The stored one, or None if somebody was faster. Raises Retry, Uncertain.
-
-        A transaction, because it travels as a POST, which no library sends twice.
-        """
+        """The stored one, or None if somebody was faster. Raises Retry, Uncertain."""
         table = await self._table.ready()
-        guard = {"mode": UpdateMode.REPLACE, "etag": past.etag, "match_condition": MatchConditions.IfNotModified}
-        entity = to_entity(past)
-        operation = ("create", entity) if past.etag is None else ("update", entity, guard)
         async with writing():
             try:
-                answer = await table.submit_transaction([operation])
-            except TableTransactionError as error:
-                if error_code(error) == TableErrorCode.TABLE_NOT_FOUND:
-                    self._table.forget()
-                elif error_code(error) in LOST_RACE:
+                etag = await written(table, to_entity(past), past.etag)
+            except HttpResponseError as error:
+                self._table.heed(error)
+                if error_code(error) in LOST_RACE:
                     return None
                 raise
-        return replace(past, etag=str(answer[0]["etag"]))
+        return replace(past, etag=etag)
 
 
 def to_entity(past: Recollection) -> Entity:

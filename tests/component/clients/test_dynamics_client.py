@@ -228,8 +228,8 @@ def discovery(server: ScriptedServer) -> Act:
     )
 
 
-def granted(text: str) -> Act:
-    document = {"access_token": text, "token_type": "Bearer", "expires_in": 3599}
+def granted(text: str, expires_in: int = 3599) -> Act:
+    document = {"access_token": text, "token_type": "Bearer", "expires_in": expires_in}
     return reply(200, document, Content_Type="application/json")
 
 
@@ -252,6 +252,14 @@ async def test_msal_asks_once_for_many_and_keeps_the_token(tokens, entra):
     form = entra.asked[1].body.decode()
     assert "grant_type=client_credentials" in form
     assert "scope=https%3A%2F%2Forg.example.test%2F.default" in form
+
+
+async def test_a_token_at_hand_is_used_without_a_thread_as_long_as_it_is_good(tokens, entra, monkeypatch):
+    entra.will(discovery(entra), granted("t1", expires_in=0), granted("t2"))
+    assert [await tokens.token(), await tokens.token()] == ["t1", "t2"]
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(asyncio, "to_thread", None)
+        assert await tokens.token() == "t2"
 
 
 async def test_a_refused_token_is_replaced_once_however_many_were_refused(tokens, entra):
