@@ -11,7 +11,7 @@ from functools import partial
 from cli.diagnosis import Check, Title, UnhealthyError
 from cli.letters import first
 from shared.app import ROOT, App
-from shared.domain.change import Lane, RecordKey
+from shared.domain.change import CONTACT, Lane, RecordKey
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
 from shared.flows import engagement
@@ -82,8 +82,8 @@ async def dynamics(app: App) -> str:
 
 async def dynamics_columns(app: App) -> str:
     """A read of a row that does not exist names every mapped column all the same. Raises Outcome."""
-    await app.ports.dynamics.contact(NOBODY)
-    return f"{len(app.ports.mapping().columns)} columns"
+    await app.ports.dynamics.read(RecordKey(CONTACT, NOBODY))
+    return f"{len(app.ports.mappings().contact.columns)} columns"
 
 
 async def timeline_tables(app: App) -> str:
@@ -124,7 +124,7 @@ async def queue(lane: Lane, app: App) -> str:
 
 async def ledger(app: App) -> str:
     """Raises Outcome."""
-    await app.ports.ledger.get(RecordKey(app.ports.mapping().table, NOBODY))
+    await app.ports.ledger.get(RecordKey(app.ports.mappings().contact.table, NOBODY))
     return "answers"
 
 

@@ -71,7 +71,7 @@ class Finding:
 
 async def _mapping(app: App) -> str:
     await app.ports.refresh_mapping()
-    mapping = app.ports.mapping()
+    mapping = app.ports.mappings().contact
     return f"version {mapping.version}: {len(mapping.field_rows)} fields, {len(mapping.opt_outs)} opt-outs"
 
 

@@ -41,7 +41,7 @@ class Execution:
 
 async def execute(app: App, contact_id: str) -> tuple[Execution, ...]:
     """Both directions, one after the other; how the one ends does not stop the other."""
-    key = RecordKey(app.ports.mapping().table, contact_id)
+    key = RecordKey(app.ports.mappings().contact.table, contact_id)
     return tuple([await _execute(app, key, why) for why in ORDER])
 
 

@@ -12,17 +12,24 @@ from typing import Literal
 from typing_extensions import override
 
 from cli.explanation import Evidence, differing
-from shared.domain.change import Hint, Lane, Source, Why
+from shared.domain.change import Hint, Lane, RecordKey, Source, Why
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Privacy, Resource
 from shared.engine import optouts
 from shared.engine.alignment import Turn
 from shared.errors import Drop, Halt, Outcome, Park, Reason
 from shared.flows.contact import Sight
-from shared.ports import Campaign, Dynamics, Outgoing, Ports, Recorded
-from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.ports import Campaign, Dynamics, Outgoing, Ports, Recorded, Records
+from shared.stores.memory import (
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.wire import decode_hint
 
 Ending = Literal["settled", "later", "parked", "halted", "open"]
@@ -98,19 +105,23 @@ def ending(outcome: Outcome) -> Ending:
 
 def _stand_ins(ports: Ports, evidence: Evidence, steps: list[Step]) -> Ports:
     """Everything that can write is replaced; the files and the journal are only read, and not by these flows."""
-    ledger = MemoryLedger()
+    ledger, campaign = MemoryLedger(), _Campaign(evidence, steps)
     if not evidence.ledger.never_seen:
         ledger.rows[evidence.key] = evidence.ledger
     return replace(
         ports,
         dynamics=_Dynamics(evidence, steps),
-        campaign=_Campaign(evidence, steps),
+        campaign=campaign,
+        records=_Records(campaign),
         ledger=ledger,
+        family=MemoryFamily(),
         deletions=MemoryDeletions(),
+        journal=MemoryJournal(),
+        recollections=_remembered(evidence),
         watermarks=MemoryWatermarks(),
         bus=_Bus(steps),
         telemetry=_Silence(),
-        mapping=lambda: evidence.mapping,
+        mappings=lambda: evidence.mappings,
     )
 
 
@@ -120,18 +131,21 @@ class _Dynamics(Dynamics):
     steps: list[Step]
 
     @override
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         return self.evidence.contact
 
     @override
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         return {self.evidence.key.id: self.evidence.contact} if self.evidence.contact else {}
 
     @override
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
-        words = ", ".join(f"{name} = {'TRUE' if value else 'FALSE'}" for name, value in sorted(columns.items()))
-        self.steps.append(Step(f"write to Dynamics, if the row is still this version: {words}"))
+        self.steps.append(Step(f"write to Dynamics, if the row is still this version: {_truths(columns)}"))
         return True
+
+    @override
+    async def own_user(self) -> str:
+        return self.evidence.own_user or ""
 
     @override
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
@@ -166,8 +180,8 @@ class _Campaign(Campaign):
         return self._unseen or self._profile is not None
 
     @override
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._note(f"opt the profile out: {', '.join(sorted(attributes))} = TRUE")
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._note(f"write the profile's opt-outs: {_truths(attributes)}")
         return True
 
     @override
@@ -208,6 +222,29 @@ class _Campaign(Campaign):
 
 
 @dataclass(frozen=True)
+class _Records(Records):
+    """A custom resource's record is asked for and written like a profile."""
+
+    campaign: _Campaign
+
+    @override
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        return await self.campaign.profile(key)
+
+    @override
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        return await self.campaign.create_profile(resource.name, fields, frozenset())
+
+    @override
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        return await self.campaign.update_profile(resource.name, handle, fields)
+
+    @override
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        return await self.campaign.delete_profile(handle)
+
+
+@dataclass(frozen=True)
 class _Bus:
     steps: list[Step]
 
@@ -224,6 +261,17 @@ class _Silence:
 
     def alarm(self, where: str, reason: Reason, detail: str) -> None:
         pass
+
+
+def _remembered(evidence: Evidence) -> MemoryRecollections:
+    recollections = MemoryRecollections()
+    if evidence.past is not None and evidence.past.etag is not None:
+        recollections.rows[evidence.key] = evidence.past
+    return recollections
+
+
+def _truths(values: Mapping[str, bool]) -> str:
+    return ", ".join(f"{name} = {'TRUE' if value else 'FALSE'}" for name, value in sorted(values.items()))
 
 
 def _count(fields: Mapping[str, Value]) -> str:

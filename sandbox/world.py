@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox import azurite, campaign, dataverse, service_bus, sftp
 from sandbox.addresses import ROOT, Addresses, settings
 from sandbox.azurite import Azurite
-from sandbox.campaign import Campaign, CampaignConfig, SftpTarget
+from sandbox.campaign import EXAMPLE_RESOURCES, Campaign, CampaignConfig, SftpTarget
 from sandbox.dataverse import Dataverse, DataverseConfig
 from sandbox.host_process import HostProcess
 from sandbox.service_bus import Broker, QueueSettings, queues_from_json
@@ -95,4 +95,6 @@ def _keys(folder: Path, addresses: Addresses) -> SftpKeys:
 
 def _campaign(addresses: Addresses, state: Path, keys: SftpKeys) -> CampaignConfig:
     target = SftpTarget("127.0.0.1", addresses.sftp, sftp.USER, keys.client_key, keys.host_key_line)
-    return CampaignConfig(port=addresses.campaign, state=state / "campaign", sftp=target)
+    return CampaignConfig(
+        port=addresses.campaign, state=state / "campaign", sftp=target, custom_resources=EXAMPLE_RESOURCES
+    )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 
@@ -30,10 +31,11 @@ from shared.clients.dynamics.context import parse as parse_context
 from shared.clients.dynamics.identity import DynamicsTokens, tokens_of
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
-from shared.domain.mapping import Mapping
+from shared.domain.mapping import Mappings
 from shared.domain.pace import Pace
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
+from shared.engine.optout_timers import OptOutTimers
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
 from shared.errors import Reason
@@ -44,12 +46,16 @@ from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
+from shared.stores.family import TableFamily
 from shared.stores.files import SftpFiles
+from shared.stores.journal import BlobJournal
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
+from shared.stores.recollections import TableRecollections
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
+from shared.stores.waiting import QueuedOptOuts
 from shared.telemetry import Telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,6 +75,11 @@ class App:
     dead_letters: DeadLetters
     mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
+
+    @property
+    def optout_timers(self) -> OptOutTimers:
+        """The opt-out lane's own timers; they keep nothing between two runs."""
+        return OptOutTimers(self.ports, polls=self.settings.optout_poll)
 
 
 _app: App | None = None
@@ -106,18 +117,24 @@ def build(config: Settings) -> App:
     ports = Ports(
         dynamics=dynamics,
         campaign=campaign,
+        records=campaign,
         events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
         files=_files(config),
         read_export=read_export,
         ledger=TableLedger(connections.tables),
-        deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
+        family=TableFamily(connections.tables),
+        journal=BlobJournal(connections.blobs, now, SystemRandom()),
+        recollections=TableRecollections(connections.tables),
+        waiting_opt_outs=QueuedOptOuts(connections.broker),
+        changed_profiles=campaign,
+        deletions=HourlyDeletions(partial(TableCallCounter, connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,
         clock=SystemClock(),
         random=SystemRandom(),
         timings=config.timings(),
         telemetry=telemetry,
-        mapping=mapping,
+        mappings=mapping,
         refresh_mapping=mapping.refresh,
     )
     return App(
@@ -216,7 +233,7 @@ def _files(config: Settings) -> SftpFiles:
     return SftpFiles.from_settings(config.optout_sftp_url, key, config.optout_sftp_host_key)
 
 
-def _shipped(config: Settings) -> Mapping:
+def _shipped(config: Settings) -> Mappings:
     try:
         text = (ROOT / config.mapping_file).read_text(encoding="utf-8")
     except OSError as error:
@@ -225,7 +242,11 @@ def _shipped(config: Settings) -> Mapping:
 
 
 def _patience(config: Settings) -> Patience:
-    return Patience(timedelta(days=config.retry_max_age_days), timedelta(days=config.event_max_age_days))
+    return Patience(
+        retry=timedelta(days=config.retry_max_age_days),
+        event=timedelta(days=config.event_max_age_days),
+        parent=timedelta(hours=config.parent_max_wait_hours),
+    )
 
 
 def dynamics_config(config: Settings) -> DynamicsConfig:

@@ -76,6 +76,7 @@ class Settings(BaseModel):
         description="The server's public key as a known_hosts line, or the path of its file."
     )
     optout_sftp_settle_seconds: float = Field(10, ge=0, description="A file is complete when its size rests this long.")
+    optout_poll: bool = Field(False, description="Whether Campaign is asked for changed opt-outs between two files.")
     mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
     service_bus: SecretStr | None = Field(None, alias="ServiceBus", description="The broker by connection string.")
     service_bus_namespace: str | None = Field(
@@ -99,6 +100,9 @@ class Settings(BaseModel):
     claim_seconds: float = Field(150, gt=0, description="C: how long a claim lasts; at least the work budget + D.")
     check_after_seconds: float = Field(600, gt=0, description="When an uncertain record is verified on its own.")
     retry_max_age_days: float = Field(7, gt=0, description="A message retried for longer is parked.")
+    parent_max_wait_hours: float = Field(
+        24, gt=0, description="A record of a custom table that waits longer for its parent is parked."
+    )
     event_max_age_days: float = Field(2, gt=0, description="An event whose contact does not appear is dropped.")
     dynamics_max_in_flight: int = Field(
         32, ge=1, le=48, description="Most calls to Dynamics at once, for each process; it starts with 4 and climbs."

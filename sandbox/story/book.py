@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sandbox.addresses import ROOT
+from sandbox.garage import Family
 from sandbox.people import People, Row
 from sandbox.world import World
 
@@ -30,14 +31,19 @@ class Expectation:
 
 @dataclass
 class Book:
-    """`contacts`: ids in the order of creation. `stranger`: a profile of Campaign's own. `numbers`: the summary."""
+    """`contacts`: ids in the order of creation, `families` those of the last ones' vehicles and all below them.
+
+    `stranger`: a profile of Campaign's own. `numbers`: the summary. `costs`: engine calls, by what they were for.
+    """
 
     world: World
     people: People
     tell: Callable[[str], None]
     contacts: list[str] = field(default_factory=list)
+    families: list[Family] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
+    costs: dict[str, int] = field(default_factory=dict)
     stranger: Row = field(default_factory=dict)
     chapter: str = ""
 
@@ -49,12 +55,14 @@ class Book:
     async def expect(self, what: str, holds: Holds, patience_s: float = PATIENCE_S) -> None:
         """Wait until it holds; note whether it did."""
         began = time.monotonic()
-        held = await self._becomes_true(holds, began + patience_s)
+        held = await self.until(holds, patience_s)
         after_s = time.monotonic() - began
         self.expectations.append(Expectation(self.chapter, what, held, after_s))
         self.tell(f"  {'[green]✓[/green]' if held else '[red]✗[/red]'} {what} [dim]{after_s:.1f} s[/dim]")
 
-    async def _becomes_true(self, holds: Holds, until: float) -> bool:
+    async def until(self, holds: Holds, patience_s: float = PATIENCE_S) -> bool:
+        """Wait until it holds; whether it did in time."""
+        until = time.monotonic() + patience_s
         while True:
             answer = holds()
             if await answer if inspect.isawaitable(answer) else answer:

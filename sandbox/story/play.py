@@ -27,7 +27,7 @@ async def play(world: World, people: People, tell: Callable[[str], None]) -> Boo
 async def summary(book: Book, console: Console) -> bool:
     """Print what happened; whether every expectation held."""
     table = Table(title="The story's summary", show_header=False)
-    for name, number in book.numbers.items():
+    for name, number in (book.numbers | book.costs).items():
         table.add_row(name, str(number))
     for kind, calls in sorted((await book.people.engine_calls()).items()):
         table.add_row(f"engine calls: {kind}", str(calls))

@@ -1,4 +1,4 @@
-"""Effects: orders that a decision gives and one place performs (`shared/engine/perform.py`)."""
+"""Effects: orders that a decision gives and one place performs (`shared/engine`)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from shared.domain.fact import Fact
 
 @dataclass(frozen=True)
 class LookUpProfile:
-    """Read the profile, then decide again."""
+    """Read the profile, or a custom resource's record, then decide again."""
 
-    contact_id: str
+    record_id: str
 
 
 @dataclass(frozen=True)
 class CreateProfile:
     """`opted_out`: the attributes to send as TRUE. Never one as FALSE: Campaign would stamp it with today's time."""
 
-    contact_id: str
+    record_id: str
     fields: Mapping[str, Value]
     opted_out: frozenset[str]
 
@@ -30,7 +30,7 @@ class CreateProfile:
 class UpdateProfile:
     """`handle` None: address the profile by the contact's id."""
 
-    contact_id: str
+    record_id: str
     handle: str | None
     fields: Mapping[str, Value]
 
@@ -46,9 +46,9 @@ class RequestPrivacyDelete:
 
 @dataclass(frozen=True)
 class DeleteProfile:
-    """Remove the profile itself; what Campaign logged of the person stays. `opted_out`: as for a privacy request."""
+    """Remove the record itself; what Campaign logged of a person stays. `opted_out`: as for a privacy request."""
 
-    contact_id: str
+    record_id: str
     handle: str
     opted_out: frozenset[str]
 
@@ -70,12 +70,12 @@ class WriteOptOuts:
 
 
 @dataclass(frozen=True)
-class OptOutProfile:
-    """Set opt-outs to TRUE in Campaign."""
+class WriteFlags:
+    """Set opt-outs in Campaign."""
 
     contact_id: str
     handle: str
-    attributes: frozenset[str]
+    attributes: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -95,5 +95,5 @@ class RecordActivity:
 
 
 ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete | DeleteProfile
-OptOutEffect = WriteOptOuts | OptOutProfile | RememberFlags
+OptOutEffect = WriteOptOuts | WriteFlags | RememberFlags
 Effect = ProfileEffect | OptOutEffect | SendHint | RecordActivity

@@ -46,6 +46,15 @@ class FieldInfo:
 
 @dataclass(frozen=True)
 class ResourceInfo:
-    """`fields` by dotted name; objects are in it as well as their parts."""
+    """`fields` by dotted name; objects are in it as well as their parts. `filters` None: not told."""
 
     fields: Mapping[str, FieldInfo]
+    filters: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """A table pair, as both systems describe it."""
+
+    table: TableInfo
+    resource: ResourceInfo

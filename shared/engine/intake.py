@@ -32,7 +32,7 @@ async def admit(ports: Ports, event: RowEvent, source: Source, body: bytes) -> i
     Raises BusUnavailableError: then the sender must be told to try again.
     """
     event_id = hashlib.sha256(body).hexdigest()[:32]
-    hints = intake.decide(ports.mapping(), event, source, event_id, ports.clock.now())
+    hints = intake.decide(ports.mappings(), event, source, event_id, ports.clock.now())
     with tracing.announced(*hints):
         await send_hints(ports, *hints)
     return len(hints)

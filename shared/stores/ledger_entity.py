@@ -48,6 +48,8 @@ def to_entity(row: LedgerRow) -> Entity:
         "claim_token": row.claim.token if row.claim else None,
         "claim_until": time_text(row.claim.until) if row.claim else None,
         "check_at": time_text(row.check_at) if row.check_at else None,
+        "parents": json.dumps(sorted(f"{parent.table}|{parent.id}" for parent in row.parents)) if row.parents else None,
+        "found_by": row.found_by,
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -64,6 +66,8 @@ def from_entity(key: RecordKey, entity: Mapping[str, Any], etag: str) -> LedgerR
         pending=PrivacyRequest(pending_name, _time(entity["pending_sent_at"])) if pending_name is not None else None,
         claim=Claim(claim_token, _time(entity["claim_until"])) if claim_token is not None else None,
         check_at=_time(check_at) if check_at else None,
+        parents=frozenset(_key(text) for text in json.loads(entity.get("parents", "[]"))),
+        found_by=entity.get("found_by"),
         etag=etag,
     )
 
@@ -81,7 +85,11 @@ def open_entity(row: LedgerRow) -> Entity:
 
 def key_of_open(row_key: str) -> RecordKey:
     """The record that an open entity stands for."""
-    table, _, record_id = row_key.removeprefix(OPEN_PREFIX).partition("|")
+    return _key(row_key.removeprefix(OPEN_PREFIX))
+
+
+def _key(text: str) -> RecordKey:
+    table, _, record_id = text.partition("|")
     return RecordKey(table, record_id)
 
 

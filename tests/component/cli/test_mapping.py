@@ -290,7 +290,7 @@ async def test_what_is_not_there_is_told(world: World) -> None:
     assert "No version was applied yet" in (await world.bridge("history")).stdout
     shown = await world.bridge("show")
     assert "No version was applied yet" in shown.stderr
-    assert mapping_file.parse(shown.stdout).mapping is not None
+    assert mapping_file.parse(shown.stdout).mappings is not None
 
 
 async def test_a_system_that_is_down_is_told_with_its_remedy(world: World) -> None:

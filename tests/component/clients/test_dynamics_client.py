@@ -17,9 +17,10 @@ from sandbox.tls import ensure_tls
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
+from shared.domain.change import RecordKey
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, FromColumn, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mapping, Mappings, OptOutPair, Privacy
 from shared.errors import Halt, Outcome, Reason, Retry, Uncertain
 from shared.ports import Recorded
 from tests.component.clients.scripted_server import Act, ScriptedServer, hang_up, hold, reply
@@ -32,9 +33,14 @@ def contact_id(number: int) -> str:
     return str(uuid5(NAMESPACE, str(number)))
 
 
-def mapping(*columns: str) -> Mapping:
+def key(number: int) -> RecordKey:
+    return RecordKey("contact", contact_id(number))
+
+
+def mapping(*columns: str) -> Mappings:
     rows = tuple(FieldRow(column, FromColumn(column)) for column in columns)
-    return Mapping("1", "contact", rows, (OptOutPair("donotemail", "blackListEmail"),), Privacy("gdpr", "ns"))
+    opt_outs = (OptOutPair("donotemail", "blackListEmail"),)
+    return Mappings(Mapping("1", "contact", rows, opt_outs, Privacy("gdpr", "ns")))
 
 
 class FixedToken:
@@ -78,7 +84,7 @@ def dynamics(config, http):
 
 async def test_reads_of_one_moment_are_one_request(dynamics, server):
     server.always = Rows({contact_id(n): f"name {n}" for n in range(30)})
-    contacts = await asyncio.gather(*(dynamics.contact(contact_id(n)) for n in range(31)))
+    contacts = await asyncio.gather(*(dynamics.read(key(n)) for n in range(31)))
     assert [contact and contact.columns["firstname"] for contact in contacts] == [f"name {n}" for n in range(30)] + [
         None
     ]
@@ -87,9 +93,9 @@ async def test_reads_of_one_moment_are_one_request(dynamics, server):
 
 async def test_a_hundred_rows_fill_a_request(dynamics, server):
     server.always = Rows({contact_id(n): str(n) for n in range(250)})
-    assert len(await dynamics.contacts([contact_id(n) for n in range(250)])) == 250
+    assert len(await dynamics.read_many("contact", [contact_id(n) for n in range(250)])) == 250
     assert len(server.asked) == 3
-    await asyncio.gather(*(dynamics.contact(contact_id(n)) for n in range(101)))
+    await asyncio.gather(*(dynamics.read(key(n)) for n in range(101)))
     assert len(server.asked) == 5
 
 
@@ -97,18 +103,19 @@ async def test_the_columns_are_those_of_the_mapping_in_force(config, http, serve
     current = mapping("firstname")
     dynamics = DynamicsClient(config, http, FixedToken(), lambda: current, lambda: NOW, window_s=0)
     server.always = Rows({})
-    await dynamics.contact(contact_id(1))
+    await dynamics.read(key(1))
     current = mapping("lastname")
-    await dynamics.contact(contact_id(1))
+    await dynamics.read(key(1))
     selects = [re.findall(r"\$select=([^&]*)", asked.path)[0] for asked in server.asked]
-    assert selects == ["donotemail,firstname,contactid,modifiedon", "donotemail,lastname,contactid,modifiedon"]
+    always = "contactid,modifiedon,_modifiedby_value"
+    assert selects == [f"donotemail,firstname,{always}", f"donotemail,lastname,{always}"]
 
 
 async def test_one_bad_id_does_not_spoil_the_batch(dynamics, server):
     server.always = Rows({contact_id(1): "one"})
-    good = asyncio.ensure_future(dynamics.contact(contact_id(1)))
+    good = asyncio.ensure_future(dynamics.read(key(1)))
     with pytest.raises(ValueError, match="not a GUID"):
-        await dynamics.contact("x")
+        await dynamics.read(RecordKey("contact", "x"))
     assert (await good).columns["firstname"] == "one"
 
 
@@ -117,14 +124,14 @@ async def test_a_failed_read_fails_all_that_share_it_and_may_be_repeated(config,
     impatient = DynamicsConfig(config.url, config.authority, "client", "s3cret", timeout_s=0.2)
     dynamics = DynamicsClient(impatient, http, FixedToken(), lambda: mapping("firstname"), lambda: NOW)
     server.always = act
-    results = await asyncio.gather(*(dynamics.contact(contact_id(n)) for n in range(3)), return_exceptions=True)
+    results = await asyncio.gather(*(dynamics.read(key(n)) for n in range(3)), return_exceptions=True)
     assert [type(one) for one in results] == [Retry] * 3
     assert all(str(one).startswith(Reason.DYNAMICS_UNREACHABLE.slug) for one in results)
 
 
 async def test_a_waiter_that_is_cancelled_leaves_the_others_alone(dynamics, server):
     server.always = Rows({contact_id(n): str(n) for n in range(3)})
-    reads = [asyncio.ensure_future(dynamics.contact(contact_id(n))) for n in range(3)]
+    reads = [asyncio.ensure_future(dynamics.read(key(n))) for n in range(3)]
     await asyncio.sleep(0)
     reads[0].cancel()
     rest = await asyncio.gather(*reads[1:])

@@ -19,9 +19,10 @@ from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.http import Http
+from shared.domain.change import RecordKey
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, FromColumn, Lookup, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Lookup, Mapping, Mappings, OptOutPair, Privacy
 from shared.errors import Halt, Reason, Retry, Uncertain
 from shared.ports import Recorded
 
@@ -85,7 +86,9 @@ async def world(tls, monkeypatch) -> AsyncIterator[World]:
     config = DynamicsConfig(server.url, authority, user.client_id, user.secret, timeout_s=5)
     calls: list[CallRecord] = []
     http, tokens = Http(calls.append), MsalTokens(config)
-    yield World(server, http, config, tokens, DynamicsClient(config, http, tokens, lambda: MAPPING, now), calls)
+    yield World(
+        server, http, config, tokens, DynamicsClient(config, http, tokens, lambda: Mappings(MAPPING), now), calls
+    )
     await tokens.close()
     await http.close()
     await server.stop()
@@ -184,7 +187,7 @@ async def test_whoami(world):
 async def test_a_wrong_secret_halts_without_showing_it(world):
     config = replace(world.config, client_secret="wr0ng")
     tokens = MsalTokens(config)
-    dynamics = DynamicsClient(config, world.http, tokens, lambda: MAPPING, now)
+    dynamics = DynamicsClient(config, world.http, tokens, lambda: Mappings(MAPPING), now)
     with pytest.raises(Halt) as caught:
         await dynamics.whoami()
     await tokens.close()
@@ -195,9 +198,9 @@ async def test_a_wrong_secret_halts_without_showing_it(world):
 
 async def test_an_unknown_column_in_the_mapping_halts(world):
     wrong = replace(MAPPING, field_rows=(FieldRow("x", FromColumn("new_unknown")),))
-    dynamics = DynamicsClient(world.config, world.http, world.tokens, lambda: wrong, now)
+    dynamics = DynamicsClient(world.config, world.http, world.tokens, lambda: Mappings(wrong), now)
     with pytest.raises(Halt) as caught:
-        await dynamics.contact(contact_id(1))
+        await dynamics.read(RecordKey("contact", contact_id(1)))
     assert caught.value.reason is Reason.DYNAMICS_MISCONFIGURED
 
 

@@ -14,16 +14,23 @@ from shared.app import App
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
 from shared.clients.dynamics.client import DynamicsClient
-from shared.domain.change import Lane
+from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import LedgerRow, Progress, Timings
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Mappings, Privacy
 from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
 from shared.stores.letter import DeadLetter, Place
-from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import (
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.telemetry import Telemetry
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
@@ -55,18 +62,21 @@ class FakeDynamics(DynamicsClient):
         self.failure: Exception | None = None
         self.refused: frozenset[str] = frozenset()
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         self._fail()
-        return self.row if contact_id == CONTACT_ID else None
+        return self.row if record.id == CONTACT_ID else None
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
         known = {**self.rows, **({CONTACT_ID: self.row} if self.row else {})}
-        return {key: known[key] for key in contact_ids if key in known}
+        return {key: known[key] for key in ids if key in known}
 
     async def whoami(self) -> str:
         self._fail()
         return "5e1f0000-0000-4000-8000-000000000001"
+
+    async def own_user(self) -> str:
+        return await self.whoami()
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         assert self.writable, "a command that only looks must not write"
@@ -113,8 +123,8 @@ class FakeCampaign(CampaignClient):
         self._called("update", write=True)
         return self.row is not None
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._called("opt_out", write=True)
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._called("write_flags", write=True)
         return self.row is not None
 
     async def delete_profile(self, handle: str) -> bool:
@@ -267,18 +277,24 @@ class FakeApp:
         return Ports(
             dynamics=self.dynamics,
             campaign=self.campaign,
+            records=None,  # type: ignore[arg-type]  # no custom tables here
             events=unused,
             files=self.files,
             read_export=unused,
             ledger=self.ledger,
+            family=MemoryFamily(),
             deletions=MemoryDeletions(),
+            journal=MemoryJournal(),
+            recollections=MemoryRecollections(),
+            waiting_opt_outs=unused,
+            changed_profiles=unused,
             watermarks=MemoryWatermarks(),
             bus=self.bus,
             clock=self.clock,
             random=Random(1),
             timings=Timings(),
             telemetry=Telemetry(),
-            mapping=lambda: self.mapping,
+            mappings=lambda: Mappings(self.mapping),
             refresh_mapping=self._refresh_mapping,
         )
 

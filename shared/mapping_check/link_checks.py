@@ -1,0 +1,55 @@
+"""A custom table's links and look-up filter against both systems; and personal data that no privacy request reaches."""
+
+from __future__ import annotations
+
+from shared.domain.conversion import LOOKUPS, TargetType
+from shared.domain.mapping import Link, Mapping
+from shared.domain.metadata import ResourceInfo
+from shared.mapping_check.report import Report, suggestion
+from shared.mapping_check.row_checks import ID_LENGTH, Systems, check_column, check_field
+from shared.mapping_file import Path
+
+# Words of column names that most often stand for personal data. A hint for people, no proof either way.
+PERSONAL = ("name", "mail", "phone", "address", "birth", "gender", "salutation", "fax", "street", "postal")
+
+
+def check_links(report: Report, at: Path, mapping: Mapping, systems: Systems) -> None:
+    """Every link: a lookup column, and a text field that can hold an id."""
+    for number, link in enumerate(mapping.links):
+        _check_link(report, (*at, "links", number), link, systems)
+
+
+def _check_link(report: Report, path: Path, link: Link, systems: Systems) -> None:
+    column = check_column(report, (*path, "dynamics"), link.column, systems.table)
+    if column is not None and column.type not in LOOKUPS:
+        reason = f"{link.column} is of type {column.type}: a link needs a column that refers to another row"
+        report.error((*path, "dynamics"), reason, "Name a lookup column.")
+    field = check_field(report, (*path, "campaign"), link.field, systems.resource)
+    if field is None:
+        return
+    length = field.target.length
+    if field.target.type is not TargetType.STRING or (length is not None and length < ID_LENGTH):
+        reason = f"{link.field} cannot hold a row's id, a text of {ID_LENGTH} characters"
+        report.error((*path, "campaign"), reason, "Name the text field that the link in Campaign joins on.")
+
+
+def check_filter_name(report: Report, at: Path, mapping: Mapping, resource: ResourceInfo) -> None:
+    """Whether Campaign has the filter that finds a record by its key, as far as it lists its filters."""
+    if mapping.resource is None or resource.filters is None or mapping.resource.filter in resource.filters:
+        return
+    ask = "Make it in the resource's filter definition, with the key field and a parameter, and publish the resource."
+    reason = f"{mapping.resource.name} has no filter {mapping.resource.filter}"
+    report.error((*at, "filter", "name"), reason, suggestion(mapping.resource.filter, resource.filters, ask))
+
+
+def check_personal(report: Report, at: Path, mapping: Mapping) -> None:
+    """Privacy requests reach what is linked to a profile, and deleted with it; nothing else."""
+    if mapping.resource is None or (mapping.resource.linked and all(link.cascade for link in mapping.links)):
+        return
+    personal = sorted(name for name in mapping.columns if any(word in name for word in PERSONAL))
+    if personal:
+        reason = (
+            f"{', '.join(personal)}: perhaps personal data, which a privacy request in Campaign would not reach here"
+        )
+        remedy = "Link the resource to profiles, with the option that deletes it with its parent; or leave them out."
+        report.warn((*at, "fields"), reason, remedy)
