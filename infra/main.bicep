@@ -57,6 +57,9 @@ param alarmEmails string
 
 // What has a sensible answer.
 
+@description('Ask Campaign for changed opt-outs between two files.')
+param optoutPoll bool = false
+
 @description('Further app settings, or other values for those below; docs/settings.md lists them all.')
 param moreSettings object = {}
 
@@ -301,6 +304,9 @@ var bridgeSettings = {
   OPTOUT_DEADLINES_SCHEDULE: '0 5 * * * *'
   EVENT_EGRESS_SCHEDULE: '0 */5 * * * *'
   LEDGER_CHECKS_SCHEDULE: '30 * * * * *'
+  OPTOUT_POLL: optoutPoll ? 'true' : 'false'
+  OPTOUT_POLL_SCHEDULE: '0 7,22,37,52 * * * *'
+  OPTOUT_DEADLINES_SCHEDULE: '0 5 * * * *'
 }
 
 module app 'modules/app.bicep' = {
@@ -345,6 +351,7 @@ module metricAlerts 'modules/metric_alerts.bicep' = {
 module logAlerts 'modules/log_alerts.bicep' = {
   name: 'log-alerts'
   params: {
+    optoutPoll: optoutPoll
     name: name
     location: location
     tags: tags

@@ -6,6 +6,9 @@ param tags object
 param workspaceId string
 param actionGroupId string
 
+@description('Whether the timer that asks Campaign for changed opt-outs does anything.')
+param optoutPoll bool
+
 // Each query gives a row for each thing that is wrong; its columns named in `dimensions` tell which. The query names its
 // own stretch of time within `lookback`, because a rule's own window ends at a day.
 var rules = [
@@ -54,6 +57,17 @@ var rules = [
     dimensions: []
   }
   {
+    name: 'optout-overdue'
+    description: 'The days that a regulation gives are over, and an opt-out is not in both systems.'
+    severity: 0
+    every: 'PT5M'
+    lookback: 'PT2H'
+    query: loadTextContent('../queries/optout_overdue.kql')
+    dimensions: [
+      'detail'
+    ]
+  }
+  {
     name: 'no-optout-file'
     description: 'For 26 hours no opt-out file came from Campaign.'
     severity: 2
@@ -97,7 +111,7 @@ var rules = [
 ]
 
 // Every timer, with the minutes of silence after which somebody should look: a few times its usual pause.
-var timers = [
+var timersAlways = [
   {
     name: 'optout_file'
     minutes: 60
@@ -114,7 +128,18 @@ var timers = [
     name: 'ledger_checks'
     minutes: 15
   }
+  {
+    name: 'optout_deadlines'
+    minutes: 180
+  }
 ]
+var timersByChoice = [
+  {
+    name: 'optout_poll'
+    minutes: 60
+  }
+]
+var timers = optoutPoll ? concat(timersAlways, timersByChoice) : timersAlways
 var silent = loadTextContent('../queries/timer_silent.kql')
 
 resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in rules: {

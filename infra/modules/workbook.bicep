@@ -48,6 +48,32 @@ var tiles = [
   }
 ]
 
+// A loop cannot stand inside a function's argument, hence a variable of its own.
+var tilesShown = [for (tile, number) in tiles: {
+  type: 3
+  name: 'tile-${number}'
+  content: {
+    version: 'KqlItem/1.0'
+    title: tile.title
+    query: tile.query
+    size: 0
+    timeContext: {
+      durationMs: 86400000
+    }
+    queryType: 0
+    resourceType: 'microsoft.operationalinsights/workspaces'
+    visualization: tile.picture
+  }
+}]
+var notebook = {
+  version: 'Notebook/1.0'
+  '$schema': 'https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json'
+  fallbackResourceIds: [
+    workspaceId
+  ]
+  items: tilesShown
+}
+
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   name: guid(resourceGroup().id, name, 'workbook')
   location: location
@@ -57,28 +83,6 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     displayName: '${name}: lanes, lag, engine calls, opt-outs, deletions'
     category: 'workbook'
     sourceId: workspaceId
-    serializedData: string({
-      version: 'Notebook/1.0'
-      '$schema': 'https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json'
-      fallbackResourceIds: [
-        workspaceId
-      ]
-      items: [for (tile, number) in tiles: {
-        type: 3
-        name: 'tile-${number}'
-        content: {
-          version: 'KqlItem/1.0'
-          title: tile.title
-          query: tile.query
-          size: 0
-          timeContext: {
-            durationMs: 86400000
-          }
-          queryType: 0
-          resourceType: 'microsoft.operationalinsights/workspaces'
-          visualization: tile.picture
-        }
-      }]
-    })
+    serializedData: string(notebook)
   }
 }

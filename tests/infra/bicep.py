@@ -63,6 +63,13 @@ class Bicep:
         ]
 
     @cached_property
+    def misplaced_loops(self) -> list[int]:
+        """Lines of loops inside a function's argument, which Resource Manager has no form for."""
+        calls = [node for node in _walk(self._root) if node.type == "call_expression"]
+        loops = [inner for call in calls for inner in _walk(call) if inner.type == "for_statement"]
+        return [loop.start_point.row + 1 for loop in loops]
+
+    @cached_property
     def parameters(self) -> dict[str, bool]:
         """By name: whether it has a default."""
         return {_symbol(node): len(node.named_children) > 2 for node in self._declared("parameter_declaration")}

@@ -62,6 +62,12 @@ def test_a_query_names_lanes_that_exist(name: str) -> None:
     assert set(named) <= {str(lane) for lane in Lane}
 
 
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_names_reasons_that_exist(name: str) -> None:
+    named = re.findall(r'said\.reason\) (?:==|!=) "(\w+)"', QUERIES[name])
+    assert set(named) <= {reason.slug for reason in Reason}
+
+
 def test_the_halts_are_those_of_the_registry() -> None:
     named = re.search(r"reason in \(([^)]*)\)", QUERIES["queries/halt.kql"])
     assert named is not None
@@ -71,7 +77,8 @@ def test_the_halts_are_those_of_the_registry() -> None:
 
 def test_every_timer_has_an_alarm_for_its_silence() -> None:
     """A timer that is new is added to the template, with the minutes after which its silence is news."""
-    watched = {timer["name"] for timer in ALERTS.variables["timers"]}
+    lists = (ALERTS.variables["timersAlways"], ALERTS.variables["timersByChoice"])
+    watched = {timer["name"] for timers in lists for timer in timers}
     assert watched == set(triggers("timerTrigger")) - UNWATCHED.keys()
     assert set(triggers("timerTrigger")) >= UNWATCHED.keys()
 

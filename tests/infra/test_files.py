@@ -27,6 +27,13 @@ def test_a_fault_would_be_seen(tmp_path) -> None:
     assert Bicep(broken).faults
 
 
+def test_a_misplaced_loop_would_be_seen(tmp_path) -> None:
+    misplaced = tmp_path / "misplaced.bicep"
+    misplaced.write_text("param a array\nvar b = string({\n  c: [for d in a: d]\n})\n")
+    assert not Bicep(misplaced).faults
+    assert Bicep(misplaced).misplaced_loops == [3]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_part_comes_from_a_registry(name: str) -> None:
     """What is deployed can be read here, whole."""
@@ -56,6 +63,12 @@ def test_no_parameter_and_no_variable_is_there_for_nothing(name: str) -> None:
     file = bicep(name)
     unused = [one for one in (*file.parameters, *file.variables) if len(re.findall(rf"\b{one}\b", file.text)) < 2]
     assert not unused
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loop_stands_where_the_compiler_takes_it(name: str) -> None:
+    """As the value of a declaration or of a resource's property, but not inside a function's argument."""
+    assert not bicep(name).misplaced_loops
 
 
 def test_the_parameters_file_names_parameters_that_exist() -> None:

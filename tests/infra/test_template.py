@@ -147,6 +147,20 @@ def test_every_container_that_the_code_names_is_deployed() -> None:
     assert named <= containers
 
 
+def test_whatever_the_app_logs_is_exported() -> None:
+    """The worker exports one logger and those below it."""
+    exported = TELEMETRY["PYTHON_AZURE_MONITOR_LOGGER_NAME"]
+    allowed = {f'"{exported}"', f'f"{exported}.{{__name__}}"'}
+    loggers = {
+        (source.name, match[1])
+        for source in python("shared", "functions")
+        for match in re.finditer(r"getLogger\(([^)]*)\)", source.text)
+    }
+    assert {name for name, logger in loggers if logger not in allowed} == set()
+    direct = re.compile(r"\blogging\.(debug|info|warning|error|exception|critical)\(")
+    assert not [source.name for source in python("shared", "functions") if direct.search(source.text)]
+
+
 ROLES = {
     # Who, where, and which; each is what the code calls, and the host for it.
     ("modules/monitor.bicep", "publish", "insights"): {"monitoringMetricsPublisher"},
