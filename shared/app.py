@@ -25,10 +25,13 @@ from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
+from shared.clients.dynamics.metadata import TableMetadata
+from shared.clients.dynamics.sample import SampleRows
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mappings
@@ -59,7 +62,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class App:
-    """What the triggers and the command line use. `close` ends every connection."""
+    """What the triggers and the command line use. `close` ends every connection.
+
+    `tables` and `resources` describe both systems, `sample` reads rows without their ids: for the command line only.
+    """
 
     settings: Settings
     ports: Ports
@@ -68,6 +74,9 @@ class App:
     timers: Timers
     dynamics: DynamicsClient
     campaign: CampaignClient
+    tables: TableMetadata
+    resources: ResourceMetadata
+    sample: SampleRows
     dead_letters: DeadLetters
     mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
@@ -132,6 +141,9 @@ def build(config: Settings) -> App:
         timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
         dynamics=dynamics,
         campaign=campaign,
+        tables=TableMetadata(dynamics_config(config), connections.to_dynamics, connections.entra, now),
+        resources=ResourceMetadata(campaign_config(config), connections.to_campaign, connections.ims, now),
+        sample=SampleRows(dynamics_config(config), connections.to_dynamics, connections.entra, now),
         dead_letters=connections.dead_letters,
         mappings=mappings,
         close=connections.close,

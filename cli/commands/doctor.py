@@ -14,6 +14,7 @@ from cli import screen
 from cli.checks import all_checks
 from cli.diagnosis import Finding, Status, diagnose
 from cli.failures import FAILED
+from cli.table_checks import table_checks
 from cli.wiring import AsJson, SettingsFile, wiring
 
 
@@ -27,9 +28,9 @@ def doctor(
 
     Example: [bold]bridge doctor --settings local.settings.json[/bold]
 
-    Costs one engine call. Exits with 1 if a check failed.
+    Costs one engine call, and four for each custom table. Exits with 1 if a check failed; a warning is for a person.
     """
-    found = asyncio.run(diagnose(wiring(ctx), settings, all_checks(), timeout))
+    found = asyncio.run(diagnose(wiring(ctx), settings, all_checks(), timeout, table_checks))
     if as_json:
         screen.emit(found)
     else:

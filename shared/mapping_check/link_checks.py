@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.domain.conversion import LOOKUPS, TargetType
 from shared.domain.mapping import Link, Mapping, Mappings
-from shared.domain.metadata import ResourceInfo
+from shared.domain.metadata import ResourceInfo, TableInfo
 from shared.mapping_check.report import Report, suggestion
 from shared.mapping_check.row_checks import ID_LENGTH, Systems, check_column, check_field
 from shared.mapping_file import Path
@@ -16,15 +16,22 @@ PERSONAL = ("name", "mail", "phone", "address", "birth", "gender", "salutation",
 def check_links(report: Report, at: Path, mapping: Mapping, systems: Systems) -> None:
     """Every link: a lookup column, and a text field that can hold an id."""
     for number, link in enumerate(mapping.links):
-        _check_link(report, (*at, "links", number), link, systems)
+        path = (*at, "links", number)
+        check_link_column(report, path, link, systems.table)
+        check_link_field(report, path, link, systems.resource)
 
 
-def _check_link(report: Report, path: Path, link: Link, systems: Systems) -> None:
-    column = check_column(report, (*path, "dynamics"), link.column, systems.table)
+def check_link_column(report: Report, path: Path, link: Link, table: TableInfo) -> None:
+    """It refers to another row."""
+    column = check_column(report, (*path, "dynamics"), link.column, table)
     if column is not None and column.type not in LOOKUPS:
         reason = f"{link.column} is of type {column.type}: a link needs a column that refers to another row"
         report.error((*path, "dynamics"), reason, "Name a lookup column.")
-    field = check_field(report, (*path, "campaign"), link.field, systems.resource)
+
+
+def check_link_field(report: Report, path: Path, link: Link, resource: ResourceInfo) -> None:
+    """It is a text that can hold an id."""
+    field = check_field(report, (*path, "campaign"), link.field, resource)
     if field is None:
         return
     length = field.target.length

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from cli.explanation import Evidence, explain, gather
+from cli.evidence import Evidence, gather
+from cli.explanation import explain
 from cli.screen import emit
 from shared.domain.contact import OLDEST, Contact, Flag, Profile
 from shared.domain.filters import Condition, Operator
@@ -15,7 +16,7 @@ from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyReque
 from shared.domain.mapping import ColumnType, DeleteMode, Mapping, Mappings, Target, TargetType, TooLong, Types
 from shared.flows.contact import Seen, Sight
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
+from tests.unit.cli.samples import CANARIES, KEY, MAPPING, NOW, a_contact, a_profile
 
 DAY = timedelta(days=1)
 
@@ -32,14 +33,14 @@ def opted_out(value: bool, changed_at=OLDEST) -> Profile:
 
 async def test_gather_asks_each_side_once():
     fake = FakeApp(contact=a_contact(), profile=a_profile())
-    found = await gather(fake.ports(), CONTACT_ID, look=True)
+    found = await gather(fake.ports(), KEY, look=True)
     assert (found.contact, found.profile) == (a_contact(), a_profile())
     assert fake.campaign.calls == ["profile"]
 
 
 async def test_without_a_look_campaign_is_not_asked():
     fake = FakeApp(contact=a_contact(), profile=a_profile())
-    found = await gather(fake.ports(), CONTACT_ID, look=False)
+    found = await gather(fake.ports(), KEY, look=False)
     assert found.profile is Sight.UNSEEN
     assert fake.campaign.calls == []
 
