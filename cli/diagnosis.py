@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cli.failures import remedy, said
+from cli.screen import count
 from cli.wiring import Wiring, within
 from shared.app import App
 from shared.domain.mapping import Mappings
@@ -79,7 +80,7 @@ async def _mapping(app: App) -> str:
     await app.ports.refresh_mapping()
     mappings = app.ports.mappings()
     contact = mappings.contact
-    more = f"; {len(mappings.entities)} custom tables" if mappings.entities else ""
+    more = f"; {count(len(mappings.entities), 'custom table')}" if mappings.entities else ""
     return f"version {contact.version}: {len(contact.field_rows)} fields, {len(contact.opt_outs)} opt-outs{more}"
 
 

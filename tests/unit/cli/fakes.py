@@ -92,12 +92,16 @@ class FakeDynamics(DynamicsClient):
 
 
 class FakeCampaign(CampaignClient):
-    """With `writable` it behaves as Campaign does; else a write is an error of the test. `calls` lists engine calls."""
+    """With `writable` it behaves as Campaign does; else a write is an error of the test. `calls` lists engine calls.
+
+    `records` of a custom resource by their key. `failure` is raised by every call, or by those called `failure_of`.
+    """
 
     def __init__(self, profile: Profile | None, *, writable: bool = False) -> None:
         self.row = profile
         self.writable = writable
         self.failure: Exception | None = None
+        self.failure_of: str | None = None
         self.progress = Progress.RUNNING
         self.statuses: dict[str, str] = {}
         self.pages: list[Page] = []
@@ -174,7 +178,7 @@ class FakeCampaign(CampaignClient):
     def _called(self, what: str, *, write: bool = False) -> None:
         assert self.writable or not write, "a command that only looks must not write"
         self.calls.append(what)
-        if self.failure:
+        if self.failure and self.failure_of in (None, what):
             raise self.failure
 
 

@@ -216,7 +216,7 @@ async def test_without_a_look_the_rest_is_open() -> None:
     assert (told.ending, orders(told), fake.campaign.calls) == ("open", ["look up the record of cusVehicle"], [])
     fake.remember(LedgerRow(VEHICLE, Absent()))
     told = await rehearsed(fake, VEHICLE, Why.UPSERT, look=False)
-    assert orders(told)[0] == "create the record of cusVehicle with 2 fields (if its key is taken: look it up)"
+    assert orders(told)[0] == "create the record of cusVehicle with 3 fields (if its key is taken: look it up)"
 
 
 async def test_performing_is_one_verify_hint() -> None:
