@@ -58,6 +58,10 @@ class People:
             await _check(answer)
             return answer.headers["OData-EntityId"].rsplit("(", 1)[1].rstrip(")")
 
+    async def update(self, entity_set: str, row_id: str, columns: Mapping[str, Any]) -> None:
+        """Change columns of a row that exists."""
+        await self._call("PATCH", f"{self._api}/{entity_set}({row_id})", json=columns, headers={"If-Match": "*"})
+
     async def change(self, contact_id: str, **columns: object) -> None:
         """Change columns of a contact."""
         headers = {"If-Match": "*"}

@@ -21,7 +21,7 @@ class Api:
         self._org = org
         self._records = Records(org)
         self._bulk = Bulk(org, self._records)
-        self._definitions = Definitions(org.schema, org.api_url)
+        self._definitions = Definitions(org.schema, org.api_url, org.catalog)
         self._batches = Batches(self._execute, org.store.transaction)
 
     def call(self, request: ApiRequest) -> ApiResponse:
@@ -58,6 +58,8 @@ class Api:
             return self._bulk_delete(request)
         if first.name == "EntityDefinitions":
             return self._definitions.answer(segments, request)
+        if first.name == "RelationshipDefinitions":
+            return self._definitions.relationships(segments, request)
         if first.name == "$batch":
             raise bad_query("A batch cannot hold another batch.")
         if first.name in _UNOFFERED:

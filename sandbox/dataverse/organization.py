@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from sandbox.dataverse.catalog import Catalog
 from sandbox.dataverse.config import DataverseConfig
 from sandbox.dataverse.context import ContextBuilder
 from sandbox.dataverse.counters import Counters
@@ -15,8 +16,10 @@ from sandbox.dataverse.jobs import Jobs
 from sandbox.dataverse.pipeline import Pipeline
 from sandbox.dataverse.rows import RowView
 from sandbox.dataverse.rules import reference
+from sandbox.dataverse.schema import Table
 from sandbox.dataverse.schema_events import default_schema
 from sandbox.dataverse.store import Store
+from sandbox.dataverse.table_document import TableDocument
 from sandbox.dataverse.values import show_moment
 from sandbox.dataverse.writes import Writer
 
@@ -38,6 +41,7 @@ class Organization:
         self.now = now
         self.schema = default_schema(config.tables)
         self.store = Store(self.schema, config.state)
+        self.catalog = Catalog(self.schema, self.store)
         self.counters = Counters()
         self.faults = Faults()
         self.jobs = Jobs(self.store, self.schema.tables["asyncoperation"])
@@ -51,8 +55,15 @@ class Organization:
     def api_url(self) -> str:
         return f"{self.origin}{API_ROOT}"
 
+    def describe(self, document: TableDocument) -> Table:
+        """Add a table, to which webhooks can be registered at once. Raises ValueError."""
+        with self.store.transaction():
+            table = self.catalog.describe(document)
+            self._seed()
+        return table
+
     def reset(self) -> None:
-        """Forget all rows, jobs, faults and counts; registered webhooks go with the rows."""
+        """Forget all rows, jobs, faults and counts; registered webhooks go with the rows, tables stay."""
         with self.store.transaction():
             self.store.clear()
             self.jobs.clear()

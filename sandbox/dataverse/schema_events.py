@@ -20,6 +20,7 @@ from sandbox.dataverse.schema_columns import (
     unique_id,
 )
 from sandbox.dataverse.schema_crm import PEOPLE
+from sandbox.dataverse.schema_vehicles import VEHICLES
 
 _CONTRACTS = ("OneWay", "Queue", "Rest", "TwoWay", "Topic", "Queue (Persistent)", "Event Hub", "Webhook", "Event Grid")
 _AUTH_TYPES = ("ACS", "SAS Key", "SAS Token", "Webhook Key", "Http Header", "Http Query String", "Connection String")
@@ -189,4 +190,4 @@ EVENT_TABLES = (SERVICE_ENDPOINT, SDK_MESSAGE, SDK_MESSAGE_FILTER, STEP, STEP_IM
 
 def default_schema(more: tuple[Table, ...] = ()) -> Schema:
     """Every table of the stand-in, and the caller's own."""
-    return Schema((*PEOPLE, *ACTIVITIES, *EVENT_TABLES, *more))
+    return Schema((*PEOPLE, *VEHICLES, *ACTIVITIES, *EVENT_TABLES, *more))

@@ -16,8 +16,8 @@ from shared.domain.effects import (
     RequestPrivacyDelete,
     UpdateProfile,
 )
-from shared.domain.ledger import Claim, LedgerRow, Unknown
-from shared.domain.mapping import Desired
+from shared.domain.ledger import Absent, Claim, LedgerRow, Unknown
+from shared.domain.mapping import DeleteMode, Desired, WhenFilteredOut
 from shared.engine import counterpart
 from shared.engine.kin import Kin
 from shared.engine.lanes import send_hints
@@ -46,6 +46,7 @@ class Turn:
         self.sent = False
         self.flags_seen = False
         self.parents_there = True
+        self.orphan: Retry | None = None  # why its parent will not come
 
     async def run(self) -> Reason:
         """Returns why the message is settled; raises an Outcome otherwise."""
@@ -54,17 +55,21 @@ class Turn:
             await self._pass_on_opt_outs(before.desired)
             await self._end_check(before, reason)
             return reason
+        before = await self._without_orphans(before)
         self._refuse_unsendable(before)
         await self._give_way(before)  # 2
-        await self._kin_first(before)
+        await self.kin.first(before)
         self.row = await self._claim(before)  # 4
         try:
-            return await self._work(before)
+            reason = await self._work(before)
         except Uncertain as unanswered:
             raise await self._hold(unanswered) from unanswered  # 10
         except Outcome:
             await self.ports.ledger.put(replace(self.row, claim=None, check_at=before.ledger.check_at))
             raise
+        if self.orphan is not None:
+            raise self.orphan
+        return reason
 
     async def _look(self) -> Situation:
         ledger = await self.ports.ledger.get(self.hint.record)
@@ -86,7 +91,10 @@ class Turn:
 
     async def _desired(self) -> Desired | None:
         row = await self._row()
-        return self.mapping.desired(row) if row is not None and self.mapping.kept_out(row) is None else None
+        desired = self.mapping.desired(row) if row is not None and self.mapping.kept_out(row) is None else None
+        if desired is not None and self.orphan is not None:
+            self.orphan = await self.kin.orphan(desired.parents, self.row.parents)
+        return None if self.orphan is not None else desired
 
     def _refuse_unsendable(self, s: Situation) -> None:
         if fields := contact.unsendable(s):
@@ -106,12 +114,13 @@ class Turn:
         await self.ports.ledger.put(row)
         raise Retry(Reason.LEDGER_RACE, "its privacy request has ended", after_s=self._jitter_s())
 
-    async def _kin_first(self, s: Situation) -> None:
-        """Before the claim, so that waiting for a parent or for children leaves the ledger's word as it is."""
-        if s.desired is None:
-            await self.kin.children_first()
-        else:
-            await self.kin.await_parents(s.desired.parents, s.ledger.parents)
+    async def _without_orphans(self, s: Situation) -> Situation:
+        """A row whose parent will not come counts as kept out: what was sent of it must not stay under another."""
+        maybe_there = not s.ledger.never_seen and not isinstance(s.ledger.state, Absent)
+        if s.desired is None or not maybe_there or s.delete_mode is DeleteMode.IGNORE:
+            return s
+        self.orphan = await self.kin.orphan(s.desired.parents, s.ledger.parents)
+        return s if self.orphan is None else replace(s, desired=None, filtered_out=WhenFilteredOut.DELETE)
 
     async def _claim(self, before: Situation) -> LedgerRow:
         stored = await self.ports.ledger.put(contact.claimed(before, self.token, self.ports.timings))
@@ -126,7 +135,7 @@ class Turn:
         desired = await self._desired()  # 5: only this second read is used from here on
         if (desired is None) != (before.desired is None):
             return await self._start_over(before, exists=desired is not None)
-        await self._kin_at_rest(desired)
+        self.parents_there = await self.kin.at_rest(self.row, desired)
         self.counterpart = await counterpart.find(self.ports, self.mapping, self.row, desired)
         profile: Seen = Sight.UNSEEN
         for _ in range(MOST_ROUNDS):
@@ -136,13 +145,6 @@ class Turn:
             for effect in effects:
                 profile = await self._perform(effect, desired)
         raise Retry(Reason.ROW_CHANGED, "the profile keeps changing")
-
-    async def _kin_at_rest(self, desired: Desired | None) -> None:
-        if desired is None:
-            await self.kin.no_child_at_work()
-            self.parents_there = await self.kin.parents_at_rest(self.row.parents)
-        else:
-            await self.kin.await_parents(desired.parents, self.row.parents)
 
     def _decide(self, before: Situation, desired: Desired | None, profile: Seen) -> list[ProfileEffect]:
         if desired is None:
@@ -218,7 +220,7 @@ class Turn:
 
     async def _pass_on_opt_outs(self, desired: Desired | None) -> None:
         """An announced creation that met a profile already there: its opt-outs are the opt-out lane's to compare."""
-        if desired is not None and not self.flags_seen and self.hint.created:
+        if desired is not None and desired.opted_out and not self.flags_seen and self.hint.created:
             await self._send_opt_out_hint()
 
     async def _send_opt_out_hint(self) -> None:

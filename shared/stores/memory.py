@@ -52,15 +52,16 @@ class MemoryFamily:
     """Implements `shared.ports.Family`. `pairs` of child and parent may be looked at."""
 
     def __init__(self) -> None:
-        self.pairs: set[tuple[RecordKey, RecordKey]] = set()
+        self.pairs: dict[tuple[RecordKey, RecordKey], None] = {}
 
     async def join(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
         """Again is as good as once."""
-        self.pairs |= {(child, parent) for parent in parents}
+        self.pairs |= {(child, parent): None for parent in parents}
 
     async def leave(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
         """The inverse."""
-        self.pairs -= {(child, parent) for parent in parents}
+        for parent in parents:
+            self.pairs.pop((child, parent), None)
 
     async def children(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
         """In no order."""
