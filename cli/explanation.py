@@ -147,7 +147,7 @@ def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
         opt_outs=tuple(_opt_out(pair, evidence.contact, profile) for pair in evidence.mapping.opt_outs),
         ledger=_ledger(evidence),
         parents=tuple(_parent(one) for one in kin.parents),
-        children=len(kin.children) if evidence.mappings.has_children(key.table) else None,
+        children=kin.children(key) if evidence.mappings.has_children(key.table) else None,
         more_children=kin.more,
     )
 

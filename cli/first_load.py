@@ -96,8 +96,8 @@ async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None
     mappings = app.ports.mappings()
     mapping = mapped(mappings, table)
     before = app.campaign.engine_calls
-    total = Total(choice.rows, at_least=False) if choice.rows is not None else await app.sample.total(table)
-    rows = await app.sample.rows(table, mapping.columns, mapping.lookup_columns, choice.sample)
+    total = Total(choice.rows, at_least=False) if choice.rows is not None else await app.inspection.sample.total(table)
+    rows = await app.inspection.sample.rows(table, mapping.columns, mapping.lookup_columns, choice.sample)
     sample = _Sample()
     for row in rows:
         await _try(app, mappings, mapping, row, sample)
@@ -144,8 +144,7 @@ async def _try(app: App, mappings: Mappings, mapping: Mapping, row: Contact, sam
 
 def _as_if_there(kin: Kinship) -> Kinship:
     """The parents are loaded first, so the plan of the child counts them as there."""
-    present = (_present(parent.ledger) for parent in kin.parents if parent.ledger)
-    return Kinship(others=tuple(present))
+    return Kinship(ledger_rows=tuple(_present(row) for row in kin.ledger_rows))
 
 
 def _present(row: LedgerRow) -> LedgerRow:

@@ -107,7 +107,7 @@ def _stand_ins(ports: Ports, evidence: Evidence, steps: list[Step]) -> Ports:
     ledger, family, campaign = MemoryLedger(), MemoryFamily(), _Campaign(evidence, steps)
     known = (*evidence.kin.ledger_rows, evidence.ledger)
     ledger.rows = {row.key: row for row in known if not row.never_seen}
-    family.pairs = {(child.key, evidence.key) for child in evidence.kin.children}
+    family.pairs = dict.fromkeys(evidence.kin.below)
     return replace(
         ports,
         dynamics=_Dynamics(evidence, steps),
@@ -130,7 +130,7 @@ class _Dynamics(Dynamics):
 
     @override
     async def read(self, record: RecordKey) -> Contact | None:
-        return self.evidence.contact if record == self.evidence.key else self.evidence.kin.rows.get(record)
+        return self.evidence.contact if record == self.evidence.key else self.evidence.kin.row(record)
 
     @override
     async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:

@@ -68,7 +68,7 @@ def _check(
 async def _table(mapping: Mapping, app: App) -> str:
     """Raises UnhealthyError, Outcome. A read of a row that does not exist names every mapped column all the same."""
     await app.ports.dynamics.read(RecordKey(mapping.table, NOBODY))
-    described = await app.tables.table(mapping.table)
+    described = await app.inspection.tables.table(mapping.table)
     report = Report({})
     for link in mapping.links:
         check_link_column(report, (), link, described)
@@ -80,7 +80,7 @@ async def _table(mapping: Mapping, app: App) -> str:
 
 async def _fields(mapping: Mapping, resource: Resource, app: App) -> str:
     """Raises UnhealthyError, Outcome."""
-    described = await app.resources.custom(resource)
+    described = await app.inspection.resources.custom(resource)
     report = Report({})
     linked = {link.field for link in mapping.links}
     for name in dict.fromkeys((mapping.key_field, *(row.target for row in mapping.field_rows))):

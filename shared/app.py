@@ -61,11 +61,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
-class App:
-    """What the triggers and the command line use. `close` ends every connection.
+class Inspection:
+    """How both systems describe themselves, and rows without their ids: for the command line only."""
 
-    `tables` and `resources` describe both systems, `sample` reads rows without their ids: for the command line only.
-    """
+    tables: TableMetadata
+    resources: ResourceMetadata
+    sample: SampleRows
+
+
+@dataclass(frozen=True)
+class App:
+    """What the triggers and the command line use. `close` ends every connection."""
 
     settings: Settings
     ports: Ports
@@ -74,9 +80,7 @@ class App:
     timers: Timers
     dynamics: DynamicsClient
     campaign: CampaignClient
-    tables: TableMetadata
-    resources: ResourceMetadata
-    sample: SampleRows
+    inspection: Inspection
     dead_letters: DeadLetters
     mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
@@ -141,9 +145,7 @@ def build(config: Settings) -> App:
         timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
         dynamics=dynamics,
         campaign=campaign,
-        tables=TableMetadata(dynamics_config(config), connections.to_dynamics, connections.entra, now),
-        resources=ResourceMetadata(campaign_config(config), connections.to_campaign, connections.ims, now),
-        sample=SampleRows(dynamics_config(config), connections.to_dynamics, connections.entra, now),
+        inspection=_inspection(config, connections),
         dead_letters=connections.dead_letters,
         mappings=mappings,
         close=connections.close,
@@ -197,6 +199,15 @@ def _connect(config: Settings) -> _Connections:
         dead_letters=DeadLetters(broker, bus),
         entra=MsalTokens(dynamics_config(config)),
         ims=ImsTokens(campaign_config(config), http, SystemClock().now),
+    )
+
+
+def _inspection(config: Settings, connections: _Connections) -> Inspection:
+    now, dynamics, campaign = SystemClock().now, dynamics_config(config), campaign_config(config)
+    return Inspection(
+        tables=TableMetadata(dynamics, connections.to_dynamics, connections.entra, now),
+        resources=ResourceMetadata(campaign, connections.to_campaign, connections.ims, now),
+        sample=SampleRows(dynamics, connections.to_dynamics, connections.entra, now),
     )
 
 

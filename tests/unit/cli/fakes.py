@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from cli.wiring import Wiring
-from shared.app import App
+from shared.app import App, Inspection
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
 from shared.clients.campaign.metadata import ResourceMetadata
@@ -367,9 +367,7 @@ class FakeApp:
             timers=unused,
             dynamics=self.dynamics,
             campaign=self.campaign,
-            tables=self.tables,
-            resources=self.resources,
-            sample=self.sample,
+            inspection=Inspection(self.tables, self.resources, self.sample),
             dead_letters=self.dead_letters,
             mappings=unused,
             close=self._close,

@@ -15,7 +15,7 @@ from cli.rehearsal import Rehearsal, kinds, rehearse
 from shared.domain.change import Hint, Lane, RecordKey, Source, Why
 from shared.domain.contact import Contact, Profile
 from shared.domain.filters import Condition, Operator
-from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
+from shared.domain.ledger import Absent, Claim, LedgerRow, Present, State, Unknown
 from shared.domain.mapping import WhenFilteredOut
 from shared.engine.alignment import Turn
 from shared.errors import Outcome
@@ -68,17 +68,17 @@ async def test_both_sides_and_the_parent() -> None:
     assert fake.campaign.calls == ["record"]
 
 
-MISSING = {
-    "not in Dynamics": ({"contact": False}, None, "Dynamics has no such row"),
-    "not sent yet": ({"contact": True}, Absent(), "not sent yet"),
-    "in doubt": ({"contact": True}, Unknown(), "in doubt"),
+MISSING: dict[str, tuple[bool, State | None, str]] = {
+    "not in Dynamics": (False, None, "Dynamics has no such row"),
+    "not sent yet": (True, Absent(), "not sent yet"),
+    "in doubt": (True, Unknown(), "in doubt"),
 }
 
 
 @pytest.mark.parametrize("name", MISSING)
 async def test_a_missing_parent_is_told_with_its_reason(name: str) -> None:
-    options, state, reason = MISSING[name]
-    fake = an_app(a_vehicle(), **options)
+    in_dynamics, state, reason = MISSING[name]
+    fake = an_app(a_vehicle(), contact=in_dynamics)
     if state:
         fake.remember(LedgerRow(KEY, state))
     (parent,) = (await explained(fake, VEHICLE)).parents
@@ -87,7 +87,7 @@ async def test_a_missing_parent_is_told_with_its_reason(name: str) -> None:
     told = await rehearsed(fake, VEHICLE, Why.UPSERT)
     assert (told.ending, told.reason, told.calls) == ("later", "parent_missing", 0)
     hinted = [f"send a hint (upsert) about {KEY} to the lane contact-upsert"]
-    assert orders(told) == (hinted if options["contact"] else [])
+    assert orders(told) == (hinted if in_dynamics else [])
 
 
 async def test_a_parent_that_is_kept_out_says_so() -> None:
@@ -125,7 +125,7 @@ async def test_a_row_without_the_parent_that_it_needs_is_kept_out() -> None:
 async def test_children_are_counted_up_to_a_bound() -> None:
     fake = an_app(a_vehicle())
     children = {RecordKey("new_visit", f"0f8fad5b-d9cb-469f-a165-{number:012}") for number in range(MOST_CHILDREN + 1)}
-    fake.family.pairs = {(child, VEHICLE) for child in children}
+    fake.family.pairs = {(child, VEHICLE): None for child in children}
     shown = await explained(fake, VEHICLE)
     assert (shown.children, shown.more_children) == (MOST_CHILDREN, True)
     assert (await explained(an_app(None, a_visit()), VISIT)).children is None
@@ -162,11 +162,11 @@ async def test_a_rehearsal_ends_and_costs_what_the_work_itself_does(why, ledger,
     if (row := LEDGERS[ledger]) is not None:
         fake.remember(row)
     if child:
-        fake.family.pairs = {(VISIT, VEHICLE)}
+        fake.family.pairs = {(VISIT, VEHICLE): None}
         fake.remember(LedgerRow(VISIT, child, parents=frozenset({VEHICLE})))
     if found := RECORDS[record]:
         fake.campaign.records[VEHICLE.id] = found
-    before = dict(fake.ledger.rows), set(fake.family.pairs)
+    before = dict(fake.ledger.rows), dict(fake.family.pairs)
     told = await rehearsed(fake, VEHICLE, why)
     assert (fake.ledger.rows, fake.family.pairs) == before
     fake.campaign.calls.clear()
@@ -185,7 +185,7 @@ async def test_a_deletion_lets_the_children_go_first() -> None:
     visits = [RecordKey("new_visit", f"0f8fad5b-d9cb-469f-a165-00000000000{number}") for number in range(2)]
     for visit in visits:
         fake.remember(LedgerRow(visit, Present("x"), parents=frozenset({VEHICLE})))
-        fake.family.pairs.add((visit, VEHICLE))
+        fake.family.pairs[visit, VEHICLE] = None
     told = await rehearsed(fake, VEHICLE, Why.DELETE)
     assert told.reason == "children_first"
     assert orders(told)[0].startswith("send 2 hints (upsert) to the lane custom-entity, first new_visit/")
@@ -225,4 +225,4 @@ async def test_performing_is_one_verify_hint() -> None:
     (done,) = await execute(fake.build(fake.wiring().settings(None)), VEHICLE)
     assert (done.why, done.settled, done.calls) == (Why.VERIFY, True, 2)
     assert fake.ledger.rows[VEHICLE].state == Present(VEHICLES.desired(a_vehicle()).digest)
-    assert fake.family.pairs == {(VEHICLE, KEY)}
+    assert set(fake.family.pairs) == {(VEHICLE, KEY)}
