@@ -69,7 +69,7 @@ async def gather(ports: Ports, key: RecordKey, *, look: bool) -> Evidence:
     mapping = mapped(mappings, key.table)
     ledger = await ports.ledger.get(key)
     row = await ports.dynamics.read(key)
-    kin = await gather_kin(ports, mappings, key, ledger, row)
+    kin = await gather_kin(ports, mappings, ledger, row)
     profile, former = await look_up(ports, mapping, ledger, row) if look else (Sight.UNSEEN, {})
     return Evidence(key, mappings, ledger, row, profile, ports.clock.now(), kin, former)
 

@@ -87,8 +87,7 @@ class ParentView:
 class LedgerView:
     """The row in words. `up_to_date`: the digest of what was last sent is that of what the mapping gives now.
 
-    `parents`: those under whom the record was last sent. `own_key`: it remembers a key in
-    Campaign that is not the id.
+    `parents`: those under whom the record was last sent. `own_key`: it remembers a key in Campaign other than the id.
     """
 
     state: State

@@ -127,7 +127,7 @@ async def _try(app: App, mappings: Mappings, mapping: Mapping, row: Contact, sam
     """Without a look at first: most rows of a table that is in line need none."""
     key = RecordKey(mapping.table, row.id)
     ledger = await app.ports.ledger.get(key)
-    kin = await gather_kin(app.ports, mappings, key, ledger, row)
+    kin = await gather_kin(app.ports, mappings, ledger, row, below=False)
     evidence = Evidence(key, mappings, ledger, row, Sight.UNSEEN, app.ports.clock.now(), _as_if_there(kin))
     told = await rehearse(app.ports, evidence, Why.UPSERT)
     if told.ending == "open":

@@ -53,15 +53,20 @@ class Kinship:
 
 
 async def gather_kin(
-    ports: Ports, mappings: Mappings, key: RecordKey, ledger: LedgerRow, row: Contact | None
+    ports: Ports, mappings: Mappings, ledger: LedgerRow, row: Contact | None, *, below: bool = True
 ) -> Kinship:
-    """Reads Dynamics and the ledger, never Campaign. Raises Outcome."""
+    """Of the ledger row's record. Reads Dynamics and the ledger, never Campaign. `below`: its children, too.
+
+    Raises Outcome.
+    """
+    key = ledger.key
     visit = _Visit(ports, mappings)
     mapping = mappings.of(key.table)
     parents = await visit.parents(mapping, row) if mapping and row else []
     for former in sorted(ledger.parents):
         await visit.ancestors(former)
-    await visit.descend(key)
+    if below:
+        await visit.descend(key)
     rows = tuple((key, row) for key, row in visit.rows.items() if row)
     return Kinship(tuple(parents), tuple(visit.ledger_rows.values()), rows, tuple(visit.below), visit.more)
 
