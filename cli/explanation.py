@@ -1,62 +1,27 @@
-"""One contact on both sides, compared: what is read, what the mapping and the opt-out rule say of it."""
+"""One record on both sides, compared: what the mapping, the opt-out rule and the ledger say of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
 
+from cli.evidence import Evidence
+from cli.kinship import Parent
 from cli.participation import Participation, participation
-from shared.domain.change import RecordKey
-from shared.domain.contact import OLDEST, Contact, Profile, Value
+from shared.domain.change import CONTACT
+from shared.domain.contact import OLDEST, Profile, Value
 from shared.domain.field_row import Filled
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
-from shared.domain.mapping import DeleteMode, Desired, FieldRow, Mapping, Mappings, OptOutPair, agree
+from shared.domain.mapping import DeleteMode, Desired, FieldRow, OptOutPair, agree
 from shared.domain.optout import Configuration, OptOutRules, Policy
-from shared.domain.recollection import Recollection
 from shared.flows import optout
-from shared.flows.contact import Seen, Sight
-from shared.flows.optout import Sides
-from shared.ports import Ports
+from shared.flows.contact import Sight
 
 Presence = Literal["set", "empty"]
 Verdict = Literal["same", "differs"]
 Problem = Literal["truncated", "overlong", "unconvertible"]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything that was read, at one moment. `profile` is UNSEEN where Campaign was not asked.
-
-    `past`, `own_user`: where the opt-out policy goes by times, which our own writes must not count in.
-    """
-
-    key: RecordKey
-    mappings: Mappings
-    ledger: LedgerRow
-    contact: Contact | None
-    profile: Seen
-    now: datetime
-    past: Recollection | None = None
-    own_user: str | None = None
-
-    @property
-    def sides(self) -> Sides | None:
-        """Both sides, where both are there and were read."""
-        if self.contact is None or not isinstance(self.profile, Profile):
-            return None
-        by_us = self.own_user is not None and self.contact.modified_by == self.own_user
-        return Sides(self.mapping, self.contact, self.profile, self.past or Recollection(self.key), by_us)
-
-    @property
-    def mapping(self) -> Mapping:
-        """The table's."""
-        return next(mapping for mapping in self.mappings.tables if mapping.table == self.key.table)
-
-    @property
-    def desired(self) -> Desired | None:
-        """What the profile should hold, if the contact takes part; None where Dynamics does not have the row."""
-        return self.mapping.desired(self.contact) if self.contact else None
+State = Literal["never seen", "present", "absent", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -105,10 +70,30 @@ class OptOutView:
 
 
 @dataclass(frozen=True)
-class LedgerView:
-    """The row in words. `up_to_date`: the digest of what was last sent is that of what the mapping gives now."""
+class ParentView:
+    """One link. `record` None: its column is empty. `depth` 2: a parent of a parent that is missing.
 
-    state: Literal["never seen", "present", "absent", "unknown"]
+    `needed`: Campaign would hide the record without it. `state`: the ledger's. `in_dynamics` None: not looked, since
+    the ledger has it as present. `missing`: why it is not there.
+    """
+
+    depth: int
+    column: str
+    record: str | None
+    needed: bool
+    state: State | None
+    in_dynamics: bool | None
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """The row in words. `up_to_date`: the digest of what was last sent is that of what the mapping gives now.
+
+    `parents`: those under whom the record was last sent. `own_key`: it remembers a key in Campaign other than the id.
+    """
+
+    state: State
     up_to_date: bool | None
     deletion_seen: bool
     incarnation: int
@@ -117,13 +102,21 @@ class LedgerView:
     privacy_request_sent_at: datetime | None
     claimed_until: datetime | None
     check_at: datetime | None
+    parents: tuple[str, ...] = ()
+    own_key: bool = False
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`in_dynamics`, `in_campaign`: whether the row and the profile exist; None: not looked."""
+    """`in_dynamics`, `in_campaign`: whether the row and its record exist; None: not looked.
 
-    contact: str
+    `contact`: its id, for a contact. `children`: how many the ledger knows that need the record; None: its table has
+    none. `more_children`: there are further ones.
+    """
+
+    table: str
+    record: str
+    contact: str | None
     mapping: str
     at: datetime
     in_dynamics: bool
@@ -133,29 +126,19 @@ class Explanation:
     fields: tuple[FieldView, ...]
     opt_outs: tuple[OptOutView, ...]
     ledger: LedgerView
-
-
-async def gather(ports: Ports, contact_id: str, *, look: bool) -> Evidence:
-    """Reads only. `look`: ask Campaign, too, which is one engine call. Raises Outcome."""
-    await ports.refresh_mapping()
-    key = RecordKey(ports.mappings().contact.table, contact_id)
-    ledger = await ports.ledger.get(key)
-    contact = await ports.dynamics.read(key)
-    profile: Seen = Sight.UNSEEN
-    if look:
-        profile = await ports.campaign.profile(contact_id) or Sight.MISSING
-    evidence = Evidence(key, ports.mappings(), ledger, contact, profile, ports.clock.now())
-    if evidence.sides is None or not evidence.mapping.opt_out_rules.by_record_time:
-        return evidence
-    past, own_user = await ports.recollections.get(key), await ports.dynamics.own_user()
-    return replace(evidence, past=past, own_user=own_user)
+    parents: tuple[ParentView, ...]
+    children: int | None
+    more_children: bool
 
 
 def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
     """The comparison; without `show_values` no field's value is in it."""
     profile = evidence.profile if isinstance(evidence.profile, Profile) else None
+    key, kin = evidence.key, evidence.kin
     return Explanation(
-        contact=evidence.key.id,
+        table=key.table,
+        record=key.id,
+        contact=key.id if key.table == CONTACT else None,
         mapping=evidence.mapping.version,
         at=evidence.now,
         in_dynamics=evidence.contact is not None,
@@ -165,6 +148,9 @@ def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
         fields=tuple(_field(row, evidence, profile, show=show_values) for row in evidence.mapping.field_rows),
         opt_outs=tuple(_opt_out(pair, evidence) for pair in evidence.mapping.opt_outs),
         ledger=_ledger(evidence),
+        parents=tuple(_parent(one) for one in kin.parents),
+        children=kin.children(key) if evidence.mappings.has_children(key.table) else None,
+        more_children=kin.more,
     )
 
 
@@ -245,6 +231,18 @@ def _because(rules: OptOutRules, verdict: optout.Verdict | None) -> str:
     return f"the Dynamics {row} is not older: opted out on either side is opted out"
 
 
+def _parent(parent: Parent) -> ParentView:
+    return ParentView(
+        depth=parent.depth,
+        column=parent.link.column,
+        record=str(parent.record) if parent.record else None,
+        needed=parent.link.required,
+        state=_state(parent.ledger) if parent.ledger else None,
+        in_dynamics=None if parent.ledger is None or isinstance(parent.ledger.state, Present) else bool(parent.row),
+        missing=parent.missing,
+    )
+
+
 def _ledger(evidence: Evidence) -> LedgerView:
     row, desired = evidence.ledger, evidence.desired
     return LedgerView(
@@ -257,10 +255,12 @@ def _ledger(evidence: Evidence) -> LedgerView:
         privacy_request_sent_at=row.pending.sent_at if row.pending else None,
         claimed_until=row.claim.until if row.claim and row.claim.until > evidence.now else None,
         check_at=row.check_at,
+        parents=tuple(str(parent) for parent in sorted(row.parents)),
+        own_key=row.found_by is not None,
     )
 
 
-def _state(row: LedgerRow) -> Literal["never seen", "present", "absent", "unknown"]:
+def _state(row: LedgerRow) -> State:
     if row.never_seen:
         return "never seen"
     match row.state:

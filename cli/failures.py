@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import screen
+from cli.evidence import UnmappedTableError
 from shared.clients.dynamics.wire_provisioning import ProvisioningError
 from shared.errors import Outcome
 from shared.mapping_file import MappingError
@@ -28,6 +29,9 @@ class ReportingGroup(TyperGroup):
             return super().invoke(ctx)
         except (SettingsError, MappingError) as error:
             screen.complain(str(error), remedy="`bridge config` lists every setting; `bridge doctor` checks them.")
+            raise typer.Exit(USAGE) from None
+        except UnmappedTableError as error:
+            screen.complain(str(error), remedy="`bridge mapping show` shows the mapping in force.")
             raise typer.Exit(USAGE) from None
         except (Outcome, ProvisioningError, BusUnavailableError, FilesUnavailableError) as error:
             screen.complain(said(error), remedy=remedy(error))

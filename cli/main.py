@@ -14,6 +14,7 @@ from cli.commands import (
     doctor,
     explain,
     mapping,
+    plan,
     privacy,
     provision,
     reasons,
@@ -49,9 +50,10 @@ def bridge(
 
 
 app.command("doctor")(doctor.doctor)
-app.add_typer(explain.app, name="explain")
+app.command("explain", no_args_is_help=True)(explain.explain)
 app.add_typer(dead_letters.app, name="deadletters")
 app.add_typer(mapping.app, name="mapping")
+app.command("plan", no_args_is_help=True)(plan.plan)
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(provision.app, name="provision")
 app.command("timeline")(timeline.timeline)

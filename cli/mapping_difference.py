@@ -50,8 +50,12 @@ def _all_words(before: Mappings, after: Mappings) -> Iterator[str]:
     """Table by table; what is said of custom tables begins with the table's name."""
     for mapping in after.tables:
         old = before.of(mapping.table)
-        told = [f"table {mapping.table} is new"] if old is None else words(old, mapping)
-        yield from told if mapping is after.contact else (f"{mapping.table}: {line}" for line in told)
+        if old is None:
+            yield f"table {mapping.table} is new"
+        elif mapping is after.contact:
+            yield from words(old, mapping)
+        else:
+            yield from (f"{mapping.table}: {line}" for line in words(old, mapping))
     for mapping in before.tables:
         if after.of(mapping.table) is None:
             yield f"table {mapping.table} is no longer mapped; its records in Campaign stay as they are"

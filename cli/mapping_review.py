@@ -41,7 +41,7 @@ class Review:
 class TablePlan:
     """What applying would change for one table.
 
-    `impact` None: the version in force does not parse, or does not map the table. `by_resync_only`: fields that no
+    `impact` None: the version in force does not map the table, or does not parse. `by_resync_only`: fields that no
     update carries.
     """
 
@@ -53,10 +53,11 @@ class TablePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What applying would change."""
+    """What applying would change. `comparable` False: the version in force does not parse."""
 
     version: str
     replaces: str
+    comparable: bool
     difference: Difference
     tables: tuple[TablePlan, ...]
 
@@ -102,6 +103,7 @@ async def plan(bench: Workbench, in_force: InForce, found: Review, sample: int, 
     return Plan(
         version=found.mappings.version,
         replaces=in_force.name,
+        comparable=old is not None,
         difference=difference(Named(in_force.name, in_force.text, old), Named(found.file, found.text, found.mappings)),
         tables=tuple(parts),
     )

@@ -11,8 +11,9 @@ from typing import Literal
 
 from typing_extensions import override
 
-from cli.explanation import Evidence, differing
-from shared.domain.change import Hint, Lane, RecordKey, Source, Why
+from cli.evidence import Evidence
+from cli.explanation import differing
+from shared.domain.change import CONTACT, Hint, Lane, RecordKey, Source, Why
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress
@@ -63,6 +64,11 @@ class Rehearsal:
         return sum(step.calls for step in self.steps)
 
 
+def kinds(table: str) -> tuple[Why, ...]:
+    """The hints that a record of the table can have: only contacts have opt-outs."""
+    return tuple(why for why in Why if table == CONTACT or why is not Why.OPTOUT)
+
+
 class _Unread(Exception):
     """The rest depends on something that was not read."""
 
@@ -105,21 +111,22 @@ def ending(outcome: Outcome) -> Ending:
 
 def _stand_ins(ports: Ports, evidence: Evidence, steps: list[Step]) -> Ports:
     """Everything that can write is replaced; the files and the journal are only read, and not by these flows."""
-    ledger, campaign = MemoryLedger(), _Campaign(evidence, steps)
-    if not evidence.ledger.never_seen:
-        ledger.rows[evidence.key] = evidence.ledger
+    ledger, family, campaign = MemoryLedger(), MemoryFamily(), _Campaign(evidence, steps)
+    known = (*evidence.kin.ledger_rows, evidence.ledger)
+    ledger.rows = {row.key: row for row in known if not row.never_seen}
+    family.pairs = dict.fromkeys(evidence.kin.below)
     return replace(
         ports,
         dynamics=_Dynamics(evidence, steps),
         campaign=campaign,
-        records=_Records(campaign),
+        records=_Records(evidence, steps),
         ledger=ledger,
-        family=MemoryFamily(),
+        family=family,
         deletions=MemoryDeletions(),
         journal=MemoryJournal(),
         recollections=_remembered(evidence),
         watermarks=MemoryWatermarks(),
-        bus=_Bus(steps),
+        bus=_Bus(evidence.key, steps),
         telemetry=_Silence(),
         mappings=lambda: evidence.mappings,
     )
@@ -132,7 +139,7 @@ class _Dynamics(Dynamics):
 
     @override
     async def read(self, record: RecordKey) -> Contact | None:
-        return self.evidence.contact
+        return self.evidence.contact if record == self.evidence.key else self.evidence.kin.row(record)
 
     @override
     async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
@@ -223,34 +230,57 @@ class _Campaign(Campaign):
 
 @dataclass(frozen=True)
 class _Records(Records):
-    """A custom resource's record is asked for and written like a profile."""
+    """Of the record under test, and of what is there under a former key of it."""
 
-    campaign: _Campaign
+    evidence: Evidence
+    steps: list[Step]
 
     @override
     async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
-        return await self.campaign.profile(key)
+        self._note(f"look up the record of {resource.name}")
+        seen = self.evidence.sight(key)
+        if seen is Sight.UNSEEN:
+            raise _Unread("the rest depends on what Campaign shows; leave out --no-look to ask it")
+        return seen if isinstance(seen, Profile) else None
 
     @override
     async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
-        return await self.campaign.create_profile(resource.name, fields, frozenset())
+        unseen = self.evidence.profile is Sight.UNSEEN
+        taken = " (if its key is taken: look it up)" if unseen else ""
+        self._note(f"create the record of {resource.name} with {_count(fields)}{taken}")
+        return not isinstance(self.evidence.profile, Profile)
 
     @override
     async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
-        return await self.campaign.update_profile(resource.name, handle, fields)
+        desired, seen = self.evidence.desired, self.evidence.profile
+        names = differing(desired, seen) if desired and isinstance(seen, Profile) else []
+        difference = f"; differing: {', '.join(names)}" if names else ""
+        self._note(f"update the record of {resource.name} with {_count(fields)}{difference}")
+        return isinstance(seen, Profile)
 
     @override
     async def delete_record(self, resource: Resource, handle: str) -> bool:
-        return await self.campaign.delete_profile(handle)
+        self._note(f"delete the record of {resource.name}; Campaign deletes, or hides, what needs it")
+        return True
+
+    def _note(self, order: str) -> None:
+        self.steps.append(Step(order, calls=1))
 
 
 @dataclass(frozen=True)
 class _Bus:
+    key: RecordKey
     steps: list[Step]
 
     async def send(self, lane: Lane, messages: Sequence[Outgoing]) -> None:
-        for message in messages:
-            self.steps.append(Step(f"send a hint ({decode_hint(message.body).why}) to the lane {lane}"))
+        hints = [decode_hint(message.body) for message in messages]
+        kin = [hint for hint in hints if hint.record != self.key]
+        own = [hint for hint in hints if hint.record == self.key]
+        self.steps.extend(Step(f"send a hint ({hint.why}) to the lane {lane}") for hint in own)
+        if len(kin) > 1:
+            self.steps.append(Step(f"send {len(kin)} hints ({kin[0].why}) to the lane {lane}, first {kin[0].record}"))
+        elif kin:
+            self.steps.append(Step(f"send a hint ({kin[0].why}) about {kin[0].record} to the lane {lane}"))
 
 
 class _Silence:

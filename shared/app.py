@@ -26,11 +26,14 @@ from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.campaign.wire_events import EventShape
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
 from shared.clients.dynamics.identity import DynamicsTokens, tokens_of
+from shared.clients.dynamics.metadata import TableMetadata
+from shared.clients.dynamics.sample import SampleRows
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
 from shared.domain.mapping import Mappings
@@ -65,6 +68,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
+class Inspection:
+    """How both systems describe themselves, and rows without their ids: for the command line only."""
+
+    tables: TableMetadata
+    resources: ResourceMetadata
+    sample: SampleRows
+
+
+@dataclass(frozen=True)
 class App:
     """What the triggers and the command line use. `close` ends every connection."""
 
@@ -75,6 +87,7 @@ class App:
     timers: Timers
     dynamics: DynamicsClient
     campaign: CampaignClient
+    inspection: Inspection
     dead_letters: DeadLetters
     mappings: BlobMappings
     tables: ActivityTables
@@ -151,6 +164,7 @@ def build(config: Settings) -> App:
         timers=_timers(config, ports),
         dynamics=dynamics,
         campaign=campaign,
+        inspection=_inspection(config, connections),
         dead_letters=connections.dead_letters,
         mappings=mappings,
         tables=timeline.tables,
@@ -225,6 +239,15 @@ def _connect(config: Settings) -> _Connections:
         dead_letters=DeadLetters(broker, bus),
         entra=tokens_of(dynamics_config(config)),
         ims=ImsTokens(campaign_config(config), http, SystemClock().now),
+    )
+
+
+def _inspection(config: Settings, connections: _Connections) -> Inspection:
+    now, dynamics, campaign = SystemClock().now, dynamics_config(config), campaign_config(config)
+    return Inspection(
+        tables=TableMetadata(dynamics, connections.to_dynamics, connections.entra, now),
+        resources=ResourceMetadata(campaign, connections.to_campaign, connections.ims, now),
+        sample=SampleRows(dynamics, connections.to_dynamics, connections.entra, now),
     )
 
 

@@ -15,6 +15,7 @@ from cli.azure_checks import azure_checks
 from cli.checks import all_checks
 from cli.diagnosis import Finding, Status, diagnose
 from cli.failures import FAILED
+from cli.table_checks import table_checks
 from cli.wiring import AsJson, SettingsFile, wiring
 
 
@@ -35,10 +36,10 @@ def doctor(
     After a deployment: [bold]bridge doctor --azure --url https://NAME.azurewebsites.net[/bold]. What only Azure can
     answer is listed as skipped, with the command that asks it.
 
-    Costs one engine call. Exits with 1 if a check failed.
+    Costs one engine call, and four for each custom table. Exits with 1 if a check failed; a warning is for a person.
     """
     checks = all_checks() + (azure_checks(url) if azure else ())
-    found = asyncio.run(diagnose(wiring(ctx), settings, checks, timeout))
+    found = asyncio.run(diagnose(wiring(ctx), settings, checks, timeout, table_checks))
     if as_json:
         screen.emit(found)
     else:

@@ -46,7 +46,7 @@ def check(
 
     Example: [bold]bridge mapping check mapping.yaml --offline[/bold]
 
-    Without --offline it costs one engine call, two if fields added in Campaign are mapped.
+    Without --offline it costs one engine call, two if fields added in Campaign are mapped; two for each custom table.
     """
     found = review_alone(file) if offline else _run(ctx, settings, lambda bench: review(bench, file))
     if as_json:
@@ -117,13 +117,15 @@ def apply(
     note: Note = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     yes: Yes = False,
-    sample: Annotated[int, typer.Option("--sample", min=1, max=MOST_ROWS, help="Contacts to try it on.")] = 20,
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, max=MOST_ROWS, help="Rows of each table to try it on.")
+    ] = 20,
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Show examples of values: personal data, on your screen.")
     ] = False,
     settings: SettingsFile = None,
 ) -> None:
-    """Check a mapping, show what it would change on real contacts, and put it in force everywhere within 30 seconds.
+    """Check a mapping, show what it would change on real rows, and put it in force everywhere within 30 seconds.
 
     Example: [bold]bridge mapping apply mapping.yaml --note "city added" --dry-run[/bold]
 

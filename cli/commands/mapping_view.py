@@ -73,24 +73,29 @@ def plan(made: Plan) -> None:
 
 
 def _consequences(made: Plan) -> Iterator[RenderableType]:
+    if not made.comparable:
+        yield Text("The version in force does not parse, so there is nothing to compare rows with.")
     for part in made.tables:
-        yield from _table(part)
-    yield Text("Every row follows the new version when it is next worked on; a resync brings all of them at once.")
+        yield from _table(part, comparable=made.comparable)
+    yield Text("\nEvery row follows the new version when it is next worked on; a resync brings all of them at once.")
 
 
-def _table(part: TablePlan) -> Iterator[RenderableType]:
-    if part.impact is None:
-        yield Text(f"{part.table}: the version in force does not map it, so there is nothing to compare rows with.")
-    else:
-        yield from _impact(part.table, part.impact)
+def _table(part: TablePlan, *, comparable: bool) -> Iterator[RenderableType]:
+    yield Text(f"\n{part.table}", style="bold")
+    if part.impact is not None:
+        yield from _impact(part.impact)
+    elif comparable:
+        yield Text(
+            "  The version in force does not map it; `bridge plan` says what a first load would do, once it does."
+        )
     count = f"at least {part.rows.rows:,}" if part.rows.at_least else f"{part.rows.rows:,}"
-    yield Text(f"Dynamics has {count} rows of {part.table}.")
+    yield Text(f"  Dynamics has {count} rows.")
     if part.by_resync_only:
-        yield Text(f"By creation or a resync only (apply_updates is off): {', '.join(part.by_resync_only)}.")
+        yield Text(f"  By creation or a resync only (apply_updates is off): {', '.join(part.by_resync_only)}.")
 
 
-def _impact(table: str, impact: Impact) -> Iterator[RenderableType]:
-    yield Text(f"Tried on the {impact.sampled} rows of {table} that changed last:", style="bold")
+def _impact(impact: Impact) -> Iterator[RenderableType]:
+    yield Text(f"  Tried on the {impact.sampled} rows that changed last:")
     yield Text(f"  {impact.passing} take part; {impact.starting} start to, {impact.stopping} stop to.")
     yield Text(f"  {impact.parked_after} would be parked for a value that does not fit (now: {impact.parked_before}).")
     if impact.cut:

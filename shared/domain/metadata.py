@@ -46,10 +46,13 @@ class FieldInfo:
 
 @dataclass(frozen=True)
 class ResourceInfo:
-    """`fields` by dotted name; objects are in it as well as their parts. `filters` None: not told."""
+    """`fields` by dotted name; objects are in it as well as their parts.
+
+    `filters`: each filter's parameters by its name, both as an address has them; None: not told.
+    """
 
     fields: Mapping[str, FieldInfo]
-    filters: frozenset[str] | None = None
+    filters: Mapping[str, frozenset[str]] | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ def check(parsed: Parsed, described: MappingOf[str, Described]) -> list[Finding]
         return list(parsed.findings)
     report = Report(parsed.positions)
     for mapping in parsed.mappings.tables:
-        _check_table(report, ("tables", parsed.numbers[mapping.table]), mapping, described[mapping.table])
+        path = ("tables", parsed.numbers[mapping.table])
+        _check_table(report, path, mapping, described[mapping.table])
+        check_personal(report, path, mapping, parsed.mappings)
     contact = described[parsed.mappings.contact.table]
     for number, pair in enumerate(parsed.mappings.contact.opt_outs):
         _check_opt_out(report, ("opt_outs", number), pair, contact)
@@ -52,7 +54,6 @@ def _check_table(report: Report, path: Path, mapping: Mapping, described: Descri
         check_filter(report, (*path, "filters"), mapping.filters, described.table)
     check_links(report, path, mapping, systems)
     check_filter_name(report, path, mapping, described.resource)
-    check_personal(report, path, mapping)
     _check_what_is_missing(report, path, mapping, described)
     _check_guardrails(report, path, mapping, systems)
 

@@ -22,7 +22,7 @@ def findings(document: Document, tables: Rows) -> Iterator[Finding]:
     parents = _parents(tables)
     for path, table in tables:
         yield from _links(document, path, table, parents)
-    yield from _guardrails(document, tables, parents)
+    yield from _guardrails(document, tables)
 
 
 def _is_contacts(table: dict[str, Any]) -> bool:
@@ -67,13 +67,19 @@ def _links(document: Document, path: Path, table: dict[str, Any], parents: dict[
 
 def _parents(tables: Rows) -> dict[str, set[str]]:
     """By table: the tables that it needs."""
-    return {str(table["dynamics"]): _needed(table) for _, table in tables if isinstance(table.get("dynamics"), str)}
+    return {name: {parent for parent, needed in _linked(table) if needed} for name, table in _named(tables)}
 
 
-def _needed(table: dict[str, Any]) -> set[str]:
+def _named(tables: Rows) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((table["dynamics"], table) for _, table in tables if isinstance(table.get("dynamics"), str))
+
+
+def _linked(table: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Each parent, and whether it is needed. Without quotes, the cardinality 1 is a number."""
     links = table.get("links")
-    rows = [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
-    return {str(link["parent"]) for link in rows if "parent" in link and link.get("cardinality", "1") == "1"}
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and "parent" in link:
+            yield str(link["parent"]), str(link.get("cardinality", "1")) == "1"
 
 
 def _above(table: str, parents: dict[str, set[str]]) -> set[str]:
@@ -86,7 +92,8 @@ def _above(table: str, parents: dict[str, set[str]]) -> set[str]:
     return found
 
 
-def _guardrails(document: Document, tables: Rows, parents: dict[str, set[str]]) -> Iterator[Finding]:
+def _guardrails(document: Document, tables: Rows) -> Iterator[Finding]:
+    parents = {name: {parent for parent, _ in _linked(table)} for name, table in _named(tables)}
     entities = [(path, table) for path, table in tables if table.get("dynamics") != "contact"]
     if len(entities) > MOST_ENTITIES:
         reason = f"{len(entities)} custom tables; Adobe's guardrail for its own integration is {MOST_ENTITIES}"

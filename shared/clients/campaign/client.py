@@ -60,6 +60,10 @@ class CampaignClient(Campaign, Records):
         response = await self._send(wire_resources.look_up_request(self._config, resource, key))
         return wire_resources.read_looked_up(response, resource, key_field, key)
 
+    async def any_record(self, resource: Resource) -> Profile | None:
+        """One of the custom resource's records; None: Campaign shows none."""
+        return wire_resources.read_sample(await self._send(wire_resources.sample_request(self._config, resource)))
+
     async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
         """`fields`: the key's, too. False: a record with this key exists already, shown or hidden."""
         request = wire_resources.create_request(self._config, resource, fields)

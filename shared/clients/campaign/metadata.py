@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from shared.clients.calls import Request, Response, Sender
 from shared.clients.campaign.config import REASONS, SYSTEM, CampaignConfig
 from shared.clients.campaign.wire import headers
-from shared.clients.campaign.wire_errors import is_unknown_key, refused
+from shared.clients.campaign.wire_errors import refused
 from shared.clients.exchange import Exchange, Tokens
 from shared.clients.outcomes import json_object
 from shared.domain.conversion import Target, TargetType
@@ -54,7 +54,7 @@ class ResourceMetadata:
     async def custom(self, resource: Resource) -> ResourceInfo:
         """A custom resource with the filters that it has; two engine calls. Raises Outcome; Halt: not published."""
         response = await self._exchange.send(custom_request(self._config, resource))
-        if is_unknown_key(response):
+        if response.status == 404:
             raise Halt(Reason.CAMPAIGN_MISCONFIGURED, f"{resource.name}: not there, or not published")
         described = read_resource(response)
         url = filters_url(response, self._config)
@@ -79,13 +79,17 @@ def filters_url(response: Response, config: CampaignConfig) -> str | None:
     return url if isinstance(url, str) and url.startswith(config.url) else None
 
 
-def read_filters(response: Response) -> frozenset[str] | None:
-    """The filters' names as an address has them; None where the answer does not tell them."""
+def read_filters(response: Response) -> Mapping[str, frozenset[str]] | None:
+    """Each filter's parameters by its name, from the sample address that comes with it; None where it is not told."""
     if response.status != 200:
         return None
-    content = json_object(response, REASONS).get("content")
-    names = [item.get("name") for item in content if isinstance(item, dict)] if isinstance(content, list) else []
-    return frozenset(str(name) for name in names if name) or None
+    samples = {name: one.get("data") for name, one in json_object(response, REASONS).items() if isinstance(one, dict)}
+    return {name: _parameters(sample) for name, sample in samples.items() if isinstance(sample, str)} or None
+
+
+def _parameters(sample: str) -> frozenset[str]:
+    """Of `/customResources/cusX/byKey?key_parameter=$value`."""
+    return frozenset(parse_qs(urlsplit(sample).query))
 
 
 def is_extension(field: str) -> bool:

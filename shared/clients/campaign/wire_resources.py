@@ -30,6 +30,18 @@ def read_looked_up(response: Response, resource: Resource, key_field: str, key: 
     return _record(found[0]) if found else None
 
 
+def sample_request(config: CampaignConfig, resource: Resource) -> Request:
+    """Any one record."""
+    url = f"{_url(config, resource)}?_lineCount=1"
+    return Request(SYSTEM, resource.name, "GET", url, headers(config), repeatable=True)
+
+
+def read_sample(response: Response) -> Profile | None:
+    """None: Campaign shows no record at all. Raises Outcome."""
+    records = read_list(response)["content"]
+    return _record(records[0]) if records else None
+
+
 def create_request(config: CampaignConfig, resource: Resource, fields: Mapping[str, Value]) -> Request:
     """Empty fields are left out: a new record has none, and not every type accepts an empty text."""
     document = nested({name: value for name, value in fields.items() if value is not None})

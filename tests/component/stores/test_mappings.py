@@ -191,7 +191,7 @@ async def test_a_version_cannot_be_written_twice(shelf: Shelf) -> None:
     [
         (b"{", "not JSON"),
         (b"[]", "not of format"),
-        (b'{"format": 2}', "not of format"),
+        (b'{"format": 3}', "not of format"),
         (b'{"format": 1}', "not readable"),
         (None, "is not there"),
     ],

@@ -10,10 +10,13 @@ from random import Random
 from typing import Any
 
 from cli.wiring import Wiring
-from shared.app import App
+from shared.app import App, Inspection
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
+from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.dynamics.client import DynamicsClient
+from shared.clients.dynamics.metadata import TableMetadata
+from shared.clients.dynamics.sample import SampleRows, Total
 from shared.clients.dynamics.wire import checked_id
 from shared.clients.dynamics.wire_timeline import Entry
 from shared.domain.change import Lane, RecordKey
@@ -21,7 +24,9 @@ from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent
 from shared.domain.ledger import LedgerRow, Progress, Timings
-from shared.domain.mapping import Mappings, Privacy
+from shared.domain.mapping import Mapping as MappingRules
+from shared.domain.mapping import Mappings, Privacy, Resource
+from shared.domain.metadata import ResourceInfo, TableInfo
 from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
@@ -37,7 +42,7 @@ from shared.stores.memory import (
 )
 from shared.telemetry import Telemetry
 from shared.timeline_file import ADOBE_TABLES
-from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
+from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, VALUES
 
 
 class FakeClock:
@@ -56,12 +61,14 @@ class FakeClock:
 class FakeDynamics(DynamicsClient):
     """`failure` is raised by every method; `refused` are the kinds of event whose table is missing.
 
-    `row` is the contact under test, `rows` are others. Without `writable` a write is an error of the test.
+    `row` is the contact under test, `rows` are others, `entities` rows of custom tables. Without `writable` a write is
+    an error of the test.
     """
 
     def __init__(self, contact: Contact | None) -> None:
         self.row = contact
         self.rows: dict[str, Contact] = {}
+        self.entities: dict[RecordKey, Contact] = {}
         self.writable = False
         self.written: list[Mapping[str, bool]] = []
         self.failure: Exception | None = None
@@ -70,7 +77,7 @@ class FakeDynamics(DynamicsClient):
 
     async def read(self, record: RecordKey) -> Contact | None:
         self._fail()
-        return self.row if record.id == CONTACT_ID else None
+        return self.row if record == KEY else self.entities.get(record)
 
     async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
@@ -109,17 +116,22 @@ class FakeDynamics(DynamicsClient):
 
 
 class FakeCampaign(CampaignClient):
-    """With `writable` it behaves as Campaign does; else a write is an error of the test. `calls` lists engine calls."""
+    """With `writable` it behaves as Campaign does; else a write is an error of the test. `calls` lists engine calls.
+
+    `records` of a custom resource by their key. `failure` is raised by every call, or by those called `failure_of`.
+    """
 
     def __init__(self, profile: Profile | None, *, writable: bool = False) -> None:
         self.row = profile
         self.writable = writable
         self.failure: Exception | None = None
+        self.failure_of: str | None = None
         self.progress = Progress.RUNNING
         self.statuses: dict[str, str] = {}
         self.pages: list[Page] = []
         self.count: int | None = None
         self.failures: list[Exception] = []
+        self.records: dict[str, Profile] = {}
         self.calls: list[str] = []
 
     @property
@@ -146,6 +158,26 @@ class FakeCampaign(CampaignClient):
         self._called("delete_profile", write=True)
         return self.row is not None
 
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        self._called("record")
+        return self.records.get(key)
+
+    async def any_record(self, resource: Resource) -> Profile | None:
+        self._called("any_record")
+        return next(iter(self.records.values()), None)
+
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        self._called("create_record", write=True)
+        return not any(key in fields.values() for key in self.records)
+
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        self._called("update_record", write=True)
+        return any(one.handle == handle for one in self.records.values())
+
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        self._called("delete_record", write=True)
+        return any(one.handle == handle for one in self.records.values())
+
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         self._called("privacy_delete", write=True)
 
@@ -170,7 +202,7 @@ class FakeCampaign(CampaignClient):
     def _called(self, what: str, *, write: bool = False) -> None:
         assert self.writable or not write, "a command that only looks must not write"
         self.calls.append(what)
-        if self.failure:
+        if self.failure and self.failure_of in (None, what):
             raise self.failure
 
 
@@ -190,6 +222,42 @@ class FakeListing(ProfileListing):
         page = self._left.pop(0)
         assert len(page) <= self.page_size
         return page
+
+
+class FakeTables(TableMetadata):
+    """`described` by name."""
+
+    def __init__(self) -> None:
+        self.described: dict[str, TableInfo] = {}
+
+    async def table(self, name: str) -> TableInfo:
+        return self.described[name]
+
+
+class FakeResources(ResourceMetadata):
+    """`described` by name; a resource that is not in it is not published."""
+
+    def __init__(self) -> None:
+        self.described: dict[str, ResourceInfo] = {}
+
+    async def custom(self, resource: Resource) -> ResourceInfo:
+        if resource.name not in self.described:
+            raise Halt(Reason.CAMPAIGN_MISCONFIGURED, f"{resource.name}: not there, or not published")
+        return self.described[resource.name]
+
+
+class FakeSample(SampleRows):
+    """`found` are the rows, of whatever table; `count` is how many Dataverse says there are."""
+
+    def __init__(self) -> None:
+        self.found: list[Contact] = []
+        self.count = Total(0, at_least=False)
+
+    async def rows(self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
+        return self.found[:count]
+
+    async def total(self, table: str) -> Total:
+        return self.count
 
 
 class FakeDeadLetters(DeadLetters):
@@ -272,7 +340,10 @@ class FakeApp:
         self.dynamics = FakeDynamics(contact)
         self.campaign = FakeCampaign(profile)
         self.dead_letters = FakeDeadLetters()
+        self.tables, self.resources, self.sample = FakeTables(), FakeResources(), FakeSample()
         self.files = FakeFiles()
+        self.family = MemoryFamily()
+        self.entities: tuple[MappingRules, ...] = ()
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -292,12 +363,12 @@ class FakeApp:
         return Ports(
             dynamics=self.dynamics,
             campaign=self.campaign,
-            records=None,  # type: ignore[arg-type]  # no custom tables here
+            records=self.campaign,
             events=unused,
             files=self.files,
             read_export=unused,
             ledger=self.ledger,
-            family=MemoryFamily(),
+            family=self.family,
             deletions=MemoryDeletions(),
             journal=MemoryJournal(),
             recollections=MemoryRecollections(),
@@ -309,7 +380,7 @@ class FakeApp:
             random=Random(1),
             timings=Timings(),
             telemetry=Telemetry(),
-            mappings=lambda: Mappings(self.mapping),
+            mappings=lambda: Mappings(self.mapping, self.entities),
             refresh_mapping=self._refresh_mapping,
         )
 
@@ -324,6 +395,7 @@ class FakeApp:
             timers=unused,
             dynamics=self.dynamics,
             campaign=self.campaign,
+            inspection=Inspection(self.tables, self.resources, self.sample),
             dead_letters=self.dead_letters,
             mappings=unused,
             tables=ADOBE_TABLES,

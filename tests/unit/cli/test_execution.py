@@ -11,14 +11,14 @@ from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
 from shared.errors import Halt, Reason, Retry, Uncertain
 from shared.ports import BusUnavailableError
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
+from tests.unit.cli.samples import KEY, MAPPING, NOW, a_contact, a_profile
 
 OPTED_OUT = {"blackListEmail": Flag(True, NOW)}
 
 
 async def executed(fake: FakeApp) -> tuple[Execution, ...]:
     fake.let_write()
-    return await execute(fake.build(fake.wiring().settings(None)), CONTACT_ID)
+    return await execute(fake.build(fake.wiring().settings(None)), KEY)
 
 
 async def test_both_directions_are_brought_into_line():

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from cli.explanation import Evidence, explain, gather
+from cli.evidence import Evidence, gather
+from cli.explanation import explain
 from cli.screen import emit
 from shared.domain.contact import OLDEST, Contact, Flag, Profile
 from shared.domain.filters import Condition, Operator
@@ -17,7 +18,7 @@ from shared.domain.optout import Configuration, OptOutRules, Policy, Said
 from shared.domain.recollection import Recollection
 from shared.flows.contact import Seen, Sight
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
+from tests.unit.cli.samples import CANARIES, KEY, MAPPING, NOW, a_contact, a_profile
 
 DAY = timedelta(days=1)
 
@@ -34,14 +35,14 @@ def opted_out(value: bool, changed_at=OLDEST) -> Profile:
 
 async def test_gather_asks_each_side_once():
     fake = FakeApp(contact=a_contact(), profile=a_profile())
-    found = await gather(fake.ports(), CONTACT_ID, look=True)
+    found = await gather(fake.ports(), KEY, look=True)
     assert (found.contact, found.profile) == (a_contact(), a_profile())
     assert fake.campaign.calls == ["profile"]
 
 
 async def test_without_a_look_campaign_is_not_asked():
     fake = FakeApp(contact=a_contact(), profile=a_profile())
-    found = await gather(fake.ports(), CONTACT_ID, look=False)
+    found = await gather(fake.ports(), KEY, look=False)
     assert found.profile is Sight.UNSEEN
     assert fake.campaign.calls == []
 
@@ -119,7 +120,7 @@ async def test_where_times_decide_the_past_is_read():
     left = {"donotbulkemail": False, "donotfax": row.columns.get("donotfax")}
     ports = fake.ports()
     await ports.recollections.put(Recollection(KEY, person_at=NOW - 9 * DAY, left=left))
-    found = await gather(ports, CONTACT_ID, look=True)
+    found = await gather(ports, KEY, look=True)
     assert explain(found, show_values=False).opt_outs[0].dynamics_modified_on == NOW - 9 * DAY
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.explanation import gather
+from cli.evidence import gather
 from cli.rehearsal import Rehearsal, rehearse
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.contact import Flag
@@ -34,7 +34,7 @@ CONTACTS = {"gone": None, "there": a_contact()}
 
 
 async def rehearsed(fake: FakeApp, why: Why, *, look: bool = True) -> Rehearsal:
-    return await rehearse(fake.ports(), await gather(fake.ports(), CONTACT_ID, look=look), why)
+    return await rehearse(fake.ports(), await gather(fake.ports(), KEY, look=look), why)
 
 
 def orders(rehearsal: Rehearsal) -> str:

@@ -193,3 +193,46 @@ def test_a_lookup_is_asked_for_under_the_web_apis_name_and_given_under_its_own()
     contact = wire.by_column(Contact("id", "1", datetime(2026, 1, 1, tzinfo=UTC), read, labels), names)
     assert contact.columns == {"firstname": "Ada", "parentcustomerid": read["_parentcustomerid_value"]}
     assert contact.labels == {"parentcustomerid": "Contoso"}
+
+
+VEHICLES = wire.TableName("new_vehicles", "new_vehicleid")
+
+
+def test_what_a_custom_table_is_called_is_asked_by_its_logical_name():
+    request = wire.table_name_request(CONFIG, "new_vehicle")
+    assert urlsplit(request.url).path == "/api/data/v9.2/EntityDefinitions(LogicalName='new_vehicle')"
+    assert parse_qs(urlsplit(request.url).query) == {"$select": ["EntitySetName,PrimaryIdAttribute"]}
+    assert request.repeatable
+    named = answer(200, {"EntitySetName": "new_vehicles", "PrimaryIdAttribute": "new_vehicleid"})
+    assert wire.read_table_name(named) == VEHICLES
+
+
+@pytest.mark.parametrize("name", ["", "new_vehicle')/Keys('x", "new vehicle", "véhicule", "1st"])
+def test_a_table_name_cannot_leave_its_place(name):
+    with pytest.raises(ValueError, match="logical name"):
+        wire.table_name_request(CONFIG, name)
+
+
+@pytest.mark.parametrize("document", [{}, {"EntitySetName": "x"}, {"EntitySetName": 1, "PrimaryIdAttribute": "y"}])
+def test_a_table_whose_name_is_not_told_is_asked_again(document):
+    with pytest.raises(Retry, match="not readable"):
+        wire.read_table_name(answer(200, document))
+
+
+def test_a_table_that_dataverse_does_not_know_halts():
+    with pytest.raises(Halt):
+        wire.read_table_name(error(404, "0x80060888"))
+
+
+def test_rows_of_a_custom_table_are_asked_for_and_read_under_its_own_names():
+    request = wire.rows_request(CONFIG, VEHICLES, ("new_vin",), [A.upper(), B])
+    assert parse_qs(urlsplit(request.url).query) == {
+        "$select": ["new_vin,new_vehicleid,modifiedon"],
+        "$filter": [f"Microsoft.Dynamics.CRM.In(PropertyName='new_vehicleid',PropertyValues=['{A}','{B}'])"],
+    }
+    assert (request.kind, urlsplit(request.url).path) == ("new_vehicles", "/api/data/v9.2/new_vehicles")
+    row = {"@odata.etag": 'W/"1"', "new_vehicleid": A.upper(), "modifiedon": "2026-02-03T04:05:06Z", "new_vin": "V1"}
+    (read,) = wire.read_rows(answer(200, {"value": [row]}), VEHICLES, ("new_vin",)).values()
+    assert (read.id, read.columns) == (A, {"new_vin": "V1"})
+    with pytest.raises(Retry, match="new_vehicles"):
+        wire.read_rows(answer(200, {"value": [{**row, "new_vehicleid": None}]}), VEHICLES, ("new_vin",))
