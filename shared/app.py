@@ -45,6 +45,7 @@ from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
 from shared.stores.files import SftpFiles
+from shared.stores.journal import BlobJournal
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
@@ -110,6 +111,7 @@ def build(config: Settings) -> App:
         files=_files(config),
         read_export=read_export,
         ledger=TableLedger(connections.tables),
+        journal=BlobJournal(connections.blobs, now, SystemRandom()),
         deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,

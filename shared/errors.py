@@ -51,6 +51,11 @@ class Reason(Enum):
     DYNAMICS_BUSY = ("dynamics_busy", "Dataverse asks for patience (429, 503).", "None.")
     DYNAMICS_UNREACHABLE = ("dynamics_unreachable", "Dataverse does not answer.", "If it lasts: check DYNAMICS_URL.")
     LEDGER_UNREACHABLE = ("ledger_unreachable", "The storage account does not answer.", "If it lasts: check Storage.")
+    JOURNAL_UNREACHABLE = (
+        "journal_unreachable",
+        "The opt-out journal's storage does not answer; without its entry no opt-out is settled.",
+        "If it lasts: check Storage__blobServiceUri and the identity's role there.",
+    )
     FILES_UNREACHABLE = (
         "files_unreachable",
         "The folder of the opt-out file cannot be reached or read; the detail says which step failed.",

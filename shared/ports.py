@@ -18,6 +18,7 @@ from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import Fact
+from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
@@ -145,6 +146,14 @@ class Deletions(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """The opt-out journal, append only."""
+
+    async def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Durable, and in this order, when it returns. After a failure they may be there; repeating does no harm."""
+        ...
+
+
 class Watermarks(Protocol):
     """Small positions by name."""
 
@@ -260,6 +269,7 @@ class Ports:
     read_export: ReadExport
     ledger: Ledger
     deletions: Deletions
+    journal: Journal
     watermarks: Watermarks
     bus: Bus
     clock: Clock

@@ -35,6 +35,7 @@ class _Hint(_Model):
     by: Text | None = None
     attempt: int = 0
     created: bool = False
+    origin: Text | None = None
 
 
 class _Fact(_Model):
@@ -105,12 +106,13 @@ def _hint_out(hint: Hint) -> _Hint:
         by=hint.by,
         attempt=hint.attempt,
         created=hint.created,
+        origin=hint.origin,
     )
 
 
 def _hint_in(m: _Hint) -> Hint:
     key = RecordKey(m.table, m.record)
-    return Hint(m.id, key, m.why, m.source, m.first_seen, frozenset(m.columns), m.by, m.attempt, m.created)
+    return Hint(m.id, key, m.why, m.source, m.first_seen, frozenset(m.columns), m.by, m.attempt, m.created, m.origin)
 
 
 def _chunk_out(chunk: FactChunk) -> _Chunk:

@@ -54,6 +54,7 @@ class Hint:
     """`id` names the chain of copies: every retry keeps it and adds its attempt (protocol rule M3).
 
     `created`: the announcement was of a creation, so every column may be news, and no profile is expected.
+    `origin`: where in a file it came from (`NAME:LINE`), for the journal.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Hint:
     by: str | None = None
     attempt: int = 0
     created: bool = False
+    origin: str | None = None
 
     @property
     def message_id(self) -> str:

@@ -1,4 +1,4 @@
-"""The ledger, the watermarks and the lanes in memory: fakes that pass the same conformance tests as the real ones."""
+"""Ledger, journal, watermarks and lanes in memory: fakes that pass the same conformance tests as the real ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.change import Lane, RecordKey
+from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow
+from shared.errors import Reason, Retry
 from shared.ports import BusUnavailableError, Outgoing
 
 
@@ -59,6 +61,20 @@ class MemoryDeletions:
             return False
         self.taken += 1
         return True
+
+
+class MemoryJournal:
+    """Implements `shared.ports.Journal`. `entries` may be looked at; `refusing` makes `append` fail."""
+
+    def __init__(self) -> None:
+        self.entries: list[JournalEntry] = []
+        self.refusing = False
+
+    async def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Raises Retry while `refusing`."""
+        if self.refusing:
+            raise Retry(Reason.JOURNAL_UNREACHABLE)
+        self.entries += entries
 
 
 class MemoryWatermarks:

@@ -21,7 +21,7 @@ from shared.engine.deliver import Delivery, Engine, Patience
 from shared.errors import Reason, Uncertain
 from shared.flows import intake
 from shared.ports import Outgoing, Ports, Recorded
-from shared.stores.memory import MemoryDeletions
+from shared.stores.memory import MemoryDeletions, MemoryJournal
 from tests.simulation.faults import Crashed, Plan
 from tests.simulation.virtual import VirtualClock
 
@@ -96,6 +96,7 @@ class World:
             read_export=None,  # type: ignore[arg-type]
             ledger=LedgerFake(self),
             deletions=self.deletions,
+            journal=MemoryJournal(),
             watermarks=None,  # type: ignore[arg-type]
             bus=BusFake(self),
             clock=self.clock,

@@ -23,7 +23,7 @@ from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
 from shared.stores.letter import DeadLetter, Place
-from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryDeletions, MemoryJournal, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
@@ -272,6 +272,7 @@ class FakeApp:
             read_export=unused,
             ledger=self.ledger,
             deletions=MemoryDeletions(),
+            journal=MemoryJournal(),
             watermarks=MemoryWatermarks(),
             bus=self.bus,
             clock=self.clock,

@@ -17,7 +17,7 @@ from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
-from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryJournal, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
 from shared.wire import Message, encode
 from tests.unit.examples import MAPPING, NOW, contact, profile
@@ -172,6 +172,7 @@ class Known:
         self.folder = Folder()
         self.ledger = MemoryLedger()
         self.deletions = MemoryDeletions()
+        self.decisions = MemoryJournal()
         self.watermarks = MemoryWatermarks()
         self.bus = MemoryBus(self.clock.now)
         self.telemetry = Telemetry()
@@ -184,6 +185,7 @@ class Known:
             read_export=read_export,
             ledger=self.ledger,
             deletions=self.deletions,
+            journal=self.decisions,
             watermarks=self.watermarks,
             bus=self.bus,
             clock=self.clock,
