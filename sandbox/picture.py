@@ -26,7 +26,7 @@ def urls(world: World) -> RenderableType:
     table.add_row("function app", world.host.url)
     table.add_row("Dynamics", f"{world.dataverse.url}/api/data/v9.2   (trust {world.tls.ca})")
     table.add_row("Campaign", world.settings["CAMPAIGN_URL"])
-    table.add_row("SFTP", world.settings["OPTOUT_SFTP_URL"])
+    table.add_row("SFTP", world.settings["OPTOUT_FILES_URL"])
     table.add_row("Service Bus", world.broker.connection_string.partition(";")[0].removeprefix("Endpoint="))
     table.add_row("storage", f"http://127.0.0.1:{world.azurite.table_port} (tables)")
     table.add_row("log", str(world.state / "host" / "host.log"))

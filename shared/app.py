@@ -23,7 +23,7 @@ from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
-from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.export import reader
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
@@ -44,7 +44,8 @@ from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
-from shared.stores.files import SftpFiles
+from shared.stores.file_ledger import TableFileLedger
+from shared.stores.files.place import FileSecrets, FileStore, file_store
 from shared.stores.journal import BlobJournal
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
@@ -98,7 +99,7 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 
 
 def build(config: Settings) -> App:
-    """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for an SFTP key."""
+    """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for the opt-out folder."""
     connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
     mappings = BlobMappings(connections.blobs, now)
     mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
@@ -108,8 +109,9 @@ def build(config: Settings) -> App:
         dynamics=dynamics,
         campaign=campaign,
         events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
-        files=_files(config),
-        read_export=read_export,
+        files=connections.files,
+        file_ledger=TableFileLedger(connections.tables),
+        read_export=reader(config.export_form()),
         ledger=TableLedger(connections.tables),
         journal=BlobJournal(connections.blobs, now, SystemRandom()),
         deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
@@ -127,7 +129,7 @@ def build(config: Settings) -> App:
         ports=ports,
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
-        timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
+        timers=Timers(ports, files=config.file_policy(), event_limit=config.event_limit_per_run),
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,
@@ -147,6 +149,7 @@ class _Connections:
     credential: DefaultAzureCredential
     tables: TableServiceClient
     blobs: BlobServiceClient
+    files: FileStore
     broker: ServiceBusClient
     bus: ServiceBusLanes
     dead_letters: DeadLetters
@@ -158,7 +161,7 @@ class _Connections:
         await self.dead_letters.close()
         if self.budget is not None:
             await self.budget.close()
-        for connection in (self.broker, self.tables, self.blobs, self.http, self.entra, self.credential):
+        for connection in (self.broker, self.tables, self.blobs, self.files, self.http, self.entra, self.credential):
             await connection.close()
 
 
@@ -178,6 +181,7 @@ def _connect(config: Settings) -> _Connections:
         credential=credential,
         tables=tables,
         blobs=blob_service(_secret(config.storage), config.storage_blob_url, credential),
+        files=_files(config, credential),
         broker=broker,
         bus=bus,
         dead_letters=DeadLetters(broker, bus),
@@ -199,9 +203,17 @@ def _secret(value: SecretStr | None) -> str | None:
     return None if value is None else value.get_secret_value()
 
 
-def _files(config: Settings) -> SftpFiles:
-    key = config.optout_sftp_key.get_secret_value()
-    return SftpFiles.from_settings(config.optout_sftp_url, key, config.optout_sftp_host_key)
+def _files(config: Settings, credential: DefaultAzureCredential) -> FileStore:
+    secrets = FileSecrets(
+        sftp_key=_secret(config.optout_sftp_key),
+        sftp_host_key=config.optout_sftp_host_key,
+        s3_key_id=config.optout_s3_key_id,
+        s3_secret=_secret(config.optout_s3_secret),
+        s3_region=config.optout_s3_region,
+        s3_endpoint=config.optout_s3_endpoint,
+        blob_connection=_secret(config.optout_blob_connection),
+    )
+    return file_store(config.optout_files_url, secrets, credential)
 
 
 def _shipped(config: Settings) -> Mapping:

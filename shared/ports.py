@@ -22,6 +22,7 @@ from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
+from shared.domain.optout_file import ExportBatch, FileRecord, Folder, RemoteFile
 from shared.errors import Reason
 
 
@@ -200,54 +201,52 @@ class BusUnavailableError(Exception):
     """The broker did not take a message."""
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file as listed. `size` in bytes; `modified_at` whole seconds."""
-
-    name: str
-    size: int
-    modified_at: datetime
-
-    @property
-    def identity(self) -> str:
-        """The same file looks the same in two listings only while nobody writes to it."""
-        return f"{self.name}|{self.size}|{int(self.modified_at.timestamp())}"
-
-
 class Files(Protocol):
-    """The folder into which Campaign exports its opt-outs."""
+    """The folder into which Campaign exports its opt-outs, with the bridge's own folders below it."""
 
-    async def list(self) -> Sequence[RemoteFile]:
-        """Oldest first."""
+    async def list(self, folder: Folder = Folder.INBOX) -> Sequence[RemoteFile]:
+        """Oldest first; none where the bridge has not made its folder yet."""
         ...
 
-    def open(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        """The file's lines, streamed, without line ends."""
+    def open(self, file: RemoteFile) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The file's bytes, piece by piece. It must still be the file that was listed, to its end."""
+        ...
+
+    async def move(self, file: RemoteFile, target: Folder, name: str) -> None:
+        """Over what is there under that name. Nothing happens if the file is gone: it was moved before."""
+        ...
+
+    async def delete(self, file: RemoteFile) -> None:
+        """Nothing happens if it is gone."""
         ...
 
 
-@dataclass(frozen=True)
-class ExportedRow:
-    """A profile in Campaign's opt-out export. `line`: counted from 1, the header's. `opted_out`: by attribute."""
+class FileLedger(Protocol):
+    """Which files were seen, and how far each one is."""
 
-    line: int
-    contact_id: str
-    opted_out: Mapping[str, bool]
+    async def get(self, file: RemoteFile) -> FileRecord | None:
+        """None: never seen."""
+        ...
+
+    async def put(self, record: FileRecord) -> None:
+        """Overwrites: files have one worker, and what two would do twice does no harm."""
+        ...
+
+    async def delete(self, record: FileRecord) -> None:
+        """Nothing happens if it is gone."""
+        ...
+
+    async def all(self) -> Sequence[FileRecord]:
+        """The first seen first."""
+        ...
 
 
-@dataclass(frozen=True)
-class BadRow:
-    """A line that cannot be read, and why; no value."""
+class ReadExport(Protocol):
+    """The form of Campaign's export."""
 
-    line: int
-    problem: str
-
-
-class WrongFileError(ValueError):
-    """The file is not an opt-out export; the text says what its header lacks."""
-
-
-ReadExport = Callable[[AsyncIterator[str]], AsyncIterator[ExportedRow | BadRow]]
+    def __call__(self, pieces: AsyncIterator[bytes], after_line: int = 1) -> AsyncIterator[ExportBatch]:
+        """The lines after that one. The iterator raises WrongFileError."""
+        ...
 
 
 async def unchanged() -> None:
@@ -266,6 +265,7 @@ class Ports:
     campaign: Campaign
     events: EmailEvents
     files: Files
+    file_ledger: FileLedger
     read_export: ReadExport
     ledger: Ledger
     deletions: Deletions

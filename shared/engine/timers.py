@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.domain.optout_file import FilePolicy
 from shared.engine import checks, egress, optout_file
 from shared.errors import Halt, Outcome
 from shared.ports import Ports
@@ -10,16 +11,16 @@ from shared.ports import Ports
 class Timers:
     """A run that meets an Outcome ends early and says so: the next one goes on where it was."""
 
-    def __init__(self, ports: Ports, *, settle_s: float, event_limit: int) -> None:
+    def __init__(self, ports: Ports, *, files: FilePolicy, event_limit: int) -> None:
         self.ports = ports
-        self.settle_s = settle_s
+        self.files = files
         self.event_limit = event_limit
 
     async def optout_file(self) -> None:
         """Complete files of the opt-out folder."""
         try:
             await self.ports.refresh_mapping()
-            tally = await optout_file.run(self.ports, self.settle_s)
+            tally = await optout_file.run(self.ports, self.files)
         except Outcome as outcome:
             return self._cut_short("optout_file", outcome)
         self.ports.telemetry.counted(
@@ -49,4 +50,5 @@ class Timers:
     def _cut_short(self, timer: str, outcome: Outcome) -> None:
         if isinstance(outcome, Halt):
             self.ports.telemetry.alarm(timer, outcome.reason, outcome.detail)
-        self.ports.telemetry.counted(f"{timer}_cut_short", reason=outcome.reason.slug)
+        detail = {"detail": outcome.detail} if outcome.detail else {}
+        self.ports.telemetry.counted(f"{timer}_cut_short", reason=outcome.reason.slug, **detail)

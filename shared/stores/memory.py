@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from shared.domain.change import Lane, RecordKey
 from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow
+from shared.domain.optout_file import FileRecord, RemoteFile
 from shared.errors import Reason, Retry
 from shared.ports import BusUnavailableError, Outgoing
 
@@ -90,6 +91,29 @@ class MemoryWatermarks:
     async def write(self, name: str, value: str) -> None:
         """Overwrites."""
         self.values[name] = value
+
+
+class MemoryFileLedger:
+    """Implements `shared.ports.FileLedger`. `records` may be looked at."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, FileRecord] = {}
+
+    async def get(self, file: RemoteFile) -> FileRecord | None:
+        """None: never seen."""
+        return self.records.get(file.identity)
+
+    async def put(self, record: FileRecord) -> None:
+        """Overwrites."""
+        self.records[record.file.identity] = record
+
+    async def delete(self, record: FileRecord) -> None:
+        """Nothing happens if it is gone."""
+        self.records.pop(record.file.identity, None)
+
+    async def all(self) -> Sequence[FileRecord]:
+        """The first seen first."""
+        return sorted(self.records.values(), key=lambda record: (record.first_seen, record.file.name))
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class World:
             campaign=CampaignFake(self),
             events=None,  # type: ignore[arg-type]  # no flow under simulation reads events or files
             files=None,  # type: ignore[arg-type]
+            file_ledger=None,  # type: ignore[arg-type]
             read_export=None,  # type: ignore[arg-type]
             ledger=LedgerFake(self),
             deletions=self.deletions,

@@ -121,7 +121,7 @@ def settings(closed_port: int) -> dict[str, str]:
         "CAMPAIGN_ORGANIZATION_ID": "0123@AdobeOrg",
         "CAMPAIGN_EVENTS_URL": f"{nowhere}/events",
         "WEBHOOK_SECRETS": "first-key,second-key",
-        "OPTOUT_SFTP_URL": f"sftp://user@127.0.0.1:{closed_port}/export",
+        "OPTOUT_FILES_URL": f"sftp://user@127.0.0.1:{closed_port}/export",
         "OPTOUT_SFTP_KEY": key.export_private_key().decode(),
         "OPTOUT_SFTP_HOST_KEY": key.export_public_key().decode().strip(),
         "ServiceBus": f"Endpoint=sb://127.0.0.1:{closed_port};SharedAccessKeyName=app;SharedAccessKey=c2VjcmV0;"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from random import Random
@@ -19,11 +18,13 @@ from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Privacy
-from shared.ports import Outgoing, Ports, Recorded, RemoteFile
+from shared.domain.optout_file import Folder, RemoteFile
+from shared.ports import Outgoing, Ports, Recorded
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
+from shared.stores.files.memory import MemoryFiles
 from shared.stores.letter import DeadLetter, Place
-from shared.stores.memory import MemoryDeletions, MemoryJournal, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import MemoryDeletions, MemoryFileLedger, MemoryJournal, MemoryLedger, MemoryWatermarks
 from shared.telemetry import Telemetry
 from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
 
@@ -212,17 +213,16 @@ class FakeDeadLetters(DeadLetters):
             self.open_listings -= 1
 
 
-class FakeFiles:
+class FakeFiles(MemoryFiles):
     def __init__(self) -> None:
+        super().__init__()
         self.failure: Exception | None = None
+        self.put("optouts.csv", b"externalId;x", NOW)
 
-    async def list(self) -> Sequence[RemoteFile]:
+    async def list(self, folder: Folder = Folder.INBOX) -> Sequence[RemoteFile]:
         if self.failure:
             raise self.failure
-        return [RemoteFile("optouts.csv", 10, NOW)]
-
-    def open(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        raise AssertionError("no command reads a file")
+        return await super().list(folder)
 
 
 class FakeBus:
@@ -248,6 +248,7 @@ class FakeApp:
         self.campaign = FakeCampaign(profile)
         self.dead_letters = FakeDeadLetters()
         self.files = FakeFiles()
+        self.file_ledger = MemoryFileLedger()
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -269,6 +270,7 @@ class FakeApp:
             campaign=self.campaign,
             events=unused,
             files=self.files,
+            file_ledger=self.file_ledger,
             read_export=unused,
             ledger=self.ledger,
             deletions=MemoryDeletions(),

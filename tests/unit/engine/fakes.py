@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.export import reader
 from shared.domain.change import Lane
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Privacy
+from shared.domain.optout_file import ExportForm, Folder, RemoteFile
 from shared.engine.deliver import Delivery, Engine, Patience
-from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
-from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryJournal, MemoryLedger, MemoryWatermarks
+from shared.errors import Reason, Retry
+from shared.ports import EventPage, Outgoing, Ports, Recorded
+from shared.stores.files import FilesUnavailableError
+from shared.stores.files.memory import MemoryFiles
+from shared.stores.memory import (
+    MemoryBus,
+    MemoryDeletions,
+    MemoryFileLedger,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryWatermarks,
+)
 from shared.telemetry import Telemetry
 from shared.wire import Message, encode
 from tests.unit.examples import MAPPING, NOW, contact, profile
@@ -41,7 +52,10 @@ class SetClock:
 
 @dataclass
 class OneContact:
-    """The `Dynamics` port. `failure` is raised by every call; `recorded` answers for activities, in order."""
+    """The `Dynamics` port. `failure` is raised by every call; `recorded` answers for activities, in order.
+
+    `fails_after` so many comparisons the next fails; `on_read` comes before each.
+    """
 
     row: Contact | None = field(default_factory=contact)
     failure: Exception | None = None
@@ -51,6 +65,8 @@ class OneContact:
     orders: list[Sequence[RecordActivity]] = field(default_factory=list)
     compared: list[Sequence[str]] = field(default_factory=list)
     reads: int = 0
+    fails_after: int | None = None
+    on_read: Callable[[], None] = lambda: None
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -63,6 +79,9 @@ class OneContact:
 
     async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
+        self.on_read()
+        if self.fails_after is not None and len(self.compared) >= self.fails_after:
+            raise Retry(Reason.DYNAMICS_BUSY)
         self.compared.append(contact_ids)
         return {self.row.id: self.row} if self.row is not None and self.row.id in contact_ids else {}
 
@@ -135,30 +154,53 @@ class Journal:
         return self.pages.get(since, EventPage((), None))
 
 
-class Folder:
-    """The `Files` port. A file is its lines; `growing` grow between two listings; `broken_at` breaks a read off."""
+class Inbox(MemoryFiles):
+    """The `Files` port, with files given as lines. `growing` grow between two listings; `broken_at` breaks a read off.
 
-    def __init__(self) -> None:
-        self.files: dict[str, list[str]] = {}
-        self.sizes: dict[str, int] = {}
+    `failure` is raised there, once the file's text has been read up to that many bytes.
+    """
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__()
+        self._clock = clock
         self.growing: set[str] = set()
         self.broken_at: dict[str, int] = {}
-        self.failure: Exception = ConnectionError("the server is gone")
+        self.failure: Exception = FilesUnavailableError("memory:", "the connection failed")
+        self.unreachable = False
+        self.read_only = False
+        self.opened: list[str] = []
 
-    async def list(self) -> Sequence[RemoteFile]:
+    def write(self, name: str, *lines: str) -> None:
+        self.put(name, "\n".join([*lines, ""]).encode(), self._clock.now())
+
+    def names(self, folder: Folder = Folder.INBOX) -> list[str]:
+        return [name for place, name in self.contents if place is folder]
+
+    async def list(self, folder: Folder = Folder.INBOX) -> Sequence[RemoteFile]:
+        if self.unreachable:
+            raise self.failure
         for name in self.growing:
-            self.sizes[name] = self.sizes.get(name, 0) + 1
-        return [RemoteFile(name, self.sizes.get(name, 0), NOW) for name in self.files]
+            content, modified_at = self.contents[Folder.INBOX, name]
+            self.put(name, content + b"\n", modified_at)
+        return await super().list(folder)
+
+    async def move(self, file: RemoteFile, target: Folder, name: str) -> None:
+        if self.read_only:
+            raise self.failure
+        await super().move(file, target, name)
 
     @asynccontextmanager
-    async def open(self, name: str) -> AsyncIterator[AsyncIterator[str]]:
-        yield self._lines(name)
+    async def open(self, file: RemoteFile) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.opened.append(file.name)
+        async with super().open(file) as pieces:
+            yield self._broken(file.name, pieces)
 
-    async def _lines(self, name: str) -> AsyncIterator[str]:
-        for number, line in enumerate(self.files[name], start=1):
-            if number == self.broken_at.get(name):
+    async def _broken(self, name: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        left = self.broken_at.get(name)
+        async for piece in pieces:
+            if left is not None and (left := left - len(piece)) < 0:
                 raise self.failure
-            yield line
+            yield piece
 
 
 class Known:
@@ -169,7 +211,8 @@ class Known:
         self.dynamics = OneContact()
         self.campaign = OneProfile()
         self.journal = Journal()
-        self.folder = Folder()
+        self.folder = Inbox(self.clock)
+        self.file_ledger = MemoryFileLedger()
         self.ledger = MemoryLedger()
         self.deletions = MemoryDeletions()
         self.decisions = MemoryJournal()
@@ -182,7 +225,8 @@ class Known:
             campaign=self.campaign,
             events=self.journal,
             files=self.folder,
-            read_export=read_export,
+            file_ledger=self.file_ledger,
+            read_export=reader(ExportForm()),
             ledger=self.ledger,
             deletions=self.deletions,
             journal=self.decisions,
