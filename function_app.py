@@ -7,6 +7,7 @@ from functions import (
     contact_upsert,
     dataverse_webhook,
     event_egress,
+    journal_seal,
     ledger_checks,
     optout_file,
     optout_writeback,
@@ -23,5 +24,6 @@ for module in (
     optout_file,
     event_egress,
     ledger_checks,
+    journal_seal,
 ):
     app.register_functions(module.bp)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import adopt, config, dead_letters, doctor, explain, mapping, privacy, reasons, sandbox
+from cli.commands import adopt, config, dead_letters, doctor, explain, mapping, optouts, privacy, reasons, sandbox
 from cli.failures import ReportingGroup
 
 EXIT_CODES = "Exit codes: 0 all is well · 1 something is wrong, and the output says what · 2 usage or settings."
@@ -41,6 +41,7 @@ app.add_typer(explain.app, name="explain")
 app.add_typer(dead_letters.app, name="deadletters")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(optouts.app, name="optouts")
 app.command("adopt")(adopt.adopt)
 app.command("reasons")(reasons.reasons)
 app.command("config")(config.config)

@@ -15,7 +15,7 @@ NEXT = (
     "bridge doctor --settings {settings}",
     "bridge deadletters list --settings {settings}",
     "bridge explain contact ID --settings {settings}",
-    "curl -X POST {host}/admin/functions/optout_file    (fires a timer: optout_file, event_egress, ledger_checks)",
+    "curl -X POST {host}/admin/functions/optout_file    (fires a timer: event_egress, ledger_checks, journal_seal)",
     'curl -X POST {campaign}/_sandbox/faults -d \'{{"fault": "refuse", "times": 20}}\'    (Campaign says 503)',
 )
 

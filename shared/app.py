@@ -47,6 +47,8 @@ from shared.stores.deletions import HourlyDeletions
 from shared.stores.file_ledger import TableFileLedger
 from shared.stores.files.place import FileSecrets, FileStore, file_store
 from shared.stores.journal import BlobJournal
+from shared.stores.journal_archive import BlobArchive
+from shared.stores.journal_proof import BlobSeals
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
@@ -70,6 +72,7 @@ class App:
     campaign: CampaignClient
     dead_letters: DeadLetters
     mappings: BlobMappings
+    archive: BlobArchive
     close: Callable[[], Awaitable[None]]
 
 
@@ -101,7 +104,7 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 def build(config: Settings) -> App:
     """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for the opt-out folder."""
     connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
-    mappings = BlobMappings(connections.blobs, now)
+    mappings, archive = BlobMappings(connections.blobs, now), BlobArchive(connections.blobs)
     mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
     dynamics = DynamicsClient(dynamics_config(config), connections.to_dynamics, connections.entra, mapping, now)
     campaign = CampaignClient(campaign_config(config), connections.to_campaign, connections.ims, now)
@@ -129,11 +132,12 @@ def build(config: Settings) -> App:
         ports=ports,
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
-        timers=Timers(ports, files=config.file_policy(), event_limit=config.event_limit_per_run),
+        timers=Timers(ports, config.file_policy(), BlobSeals(archive), event_limit=config.event_limit_per_run),
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,
         mappings=mappings,
+        archive=archive,
         close=connections.close,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from random import Random
 from typing import Protocol
@@ -152,6 +152,24 @@ class Journal(Protocol):
 
     async def append(self, entries: Sequence[JournalEntry]) -> None:
         """Durable, and in this order, when it returns. After a failure they may be there; repeating does no harm."""
+        ...
+
+
+@dataclass(frozen=True)
+class SealedDay:
+    """A day of the journal that was sealed now: the seal's hash, and what is wrong with the day's chains, in words."""
+
+    day: date
+    hash: str
+    entries: int
+    faults: tuple[str, ...]
+
+
+class JournalSeals(Protocol):
+    """What proves later that no part of the journal was changed, cut or removed."""
+
+    def seal(self, now: datetime) -> AsyncIterator[SealedDay]:
+        """Seal every day that is over and has no seal yet."""
         ...
 
 

@@ -16,7 +16,8 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClien
 
 from shared.domain.optout_file import Folder, RemoteFile
 from shared.stores.files.unavailable import CHUNK_BYTES, FilesUnavailableError, check_same, checked_name
-from shared.stores.storage_calls import READ_RETRIES, error_code
+from shared.stores.mappings import blob_service
+from shared.stores.storage_calls import error_code
 
 CALL_TIMEOUT_S = 60.0
 LOOK_AGAIN_S = 0.5
@@ -61,9 +62,7 @@ class BlobFiles:
     def from_settings(cls, url: str, connection_string: str | None, credential: AsyncTokenCredential) -> BlobFiles:
         """By connection string where there is one, else with the identity. Raises ValueError."""
         place = BlobPlace.parse(url)
-        if connection_string:
-            return cls(place, BlobServiceClient.from_connection_string(connection_string, retry_total=READ_RETRIES))
-        return cls(place, BlobServiceClient(place.account, credential=credential, retry_total=READ_RETRIES))
+        return cls(place, blob_service(connection_string, place.account, credential))
 
     async def close(self) -> None:
         """End the connections."""

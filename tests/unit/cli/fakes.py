@@ -249,6 +249,7 @@ class FakeApp:
         self.dead_letters = FakeDeadLetters()
         self.files = FakeFiles()
         self.file_ledger = MemoryFileLedger()
+        self.archive: Any = None
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -298,6 +299,7 @@ class FakeApp:
             campaign=self.campaign,
             dead_letters=self.dead_letters,
             mappings=unused,
+            archive=self.archive,
             close=self._close,
         )
 

@@ -18,7 +18,7 @@ from shared.domain.mapping import Privacy
 from shared.domain.optout_file import ExportForm, Folder, RemoteFile
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.errors import Reason, Retry
-from shared.ports import EventPage, Outgoing, Ports, Recorded
+from shared.ports import EventPage, Outgoing, Ports, Recorded, SealedDay
 from shared.stores.files import FilesUnavailableError
 from shared.stores.files.memory import MemoryFiles
 from shared.stores.memory import (
@@ -203,6 +203,20 @@ class Inbox(MemoryFiles):
             yield piece
 
 
+@dataclass
+class Seals:
+    """The `JournalSeals` port: days to be sealed at the next run; `failure` is raised after them."""
+
+    days: list[SealedDay] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def seal(self, now: datetime) -> AsyncIterator[SealedDay]:
+        for day in self.days:
+            yield day
+        if self.failure is not None:
+            raise self.failure
+
+
 class Known:
     """One test's world: ports, engine, and what came of it."""
 
@@ -213,6 +227,7 @@ class Known:
         self.journal = Journal()
         self.folder = Inbox(self.clock)
         self.file_ledger = MemoryFileLedger()
+        self.seals = Seals()
         self.ledger = MemoryLedger()
         self.deletions = MemoryDeletions()
         self.decisions = MemoryJournal()

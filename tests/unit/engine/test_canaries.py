@@ -85,7 +85,7 @@ async def files(world: Known) -> None:
     world.folder.write("a.csv", "Ada;Lovelace;ada@example.org")
     rows = [f"{ID};ada@example.org;true", f"{ID};ada@example.org;Lovelace", f"{ID};Ada;Lovelace;x"]
     world.folder.write("b.csv", header, *rows)
-    await Timers(world.ports, files=FilePolicy(settle_s=1), event_limit=1).optout_file()
+    await Timers(world.ports, files=FilePolicy(settle_s=1), seals=world.seals, event_limit=1).optout_file()
 
 
 async def timeline(world: Known) -> None:
@@ -95,7 +95,7 @@ async def timeline(world: Known) -> None:
 
 async def checks(world: Known) -> None:
     await world.ledger.put(LedgerRow(KEY, Absent(), flags=frozenset({"blackListEmail"}), check_at=world.clock.now()))
-    await Timers(world.ports, files=FilePolicy(), event_limit=1).ledger_checks()
+    await Timers(world.ports, files=FilePolicy(), seals=world.seals, event_limit=1).ledger_checks()
 
 
 @pytest.mark.parametrize("story", [webhook, records, deletions, opt_outs, malformed, files, timeline, checks])

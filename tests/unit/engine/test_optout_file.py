@@ -253,7 +253,7 @@ async def test_a_file_that_cannot_be_read_holds_up_no_other(world: Known) -> Non
 
 async def test_bad_rows_are_counted_named_and_skipped(world: Known, lines: Lines) -> None:
     world.folder.write("a.csv", HEADER, f"{ID};maybe;false", *[f"{ID};x"] * 30, *[DIFFERS] * 1000)
-    await Timers(world.ports, files=POLICY, event_limit=1).optout_file()
+    await Timers(world.ports, files=POLICY, seals=world.seals, event_limit=1).optout_file()
     counted = lines("counted")
     assert counted[0] == {"what": "optout_file", "files": 1, "rows": 1000, "hints": 1000, "bad_rows": 31}
     assert counted[1] == {"what": "optout_file_bad_row", "where": "a.csv:2: not a boolean: blackListEmail"}
@@ -266,7 +266,7 @@ async def test_a_timer_that_cannot_go_on_says_so_and_leaves_the_rest_to_the_next
 ) -> None:
     world.folder.write("a.csv", HEADER, DIFFERS)
     world.dynamics.failure = Retry(Reason.DYNAMICS_BUSY, "contacts: status 429")
-    timers = Timers(world.ports, files=POLICY, event_limit=1)
+    timers = Timers(world.ports, files=POLICY, seals=world.seals, event_limit=1)
     await timers.optout_file()
     cut = {"what": "optout_file_cut_short", "reason": "dynamics_busy", "detail": "contacts: status 429"}
     assert (lines("counted"), lines("alarm")) == ([cut], [])
@@ -278,7 +278,7 @@ async def test_a_timer_that_cannot_go_on_says_so_and_leaves_the_rest_to_the_next
 async def test_a_timer_that_meets_a_halt_raises_the_alarm(world: Known, lines: Lines) -> None:
     world.folder.write("a.csv", HEADER, DIFFERS)
     world.dynamics.failure = Halt(Reason.DYNAMICS_CREDENTIALS)
-    await Timers(world.ports, files=POLICY, event_limit=1).optout_file()
+    await Timers(world.ports, files=POLICY, seals=world.seals, event_limit=1).optout_file()
     assert alarms(lines) == [("optout_file", "dynamics_credentials")]
 
 
