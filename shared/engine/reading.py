@@ -14,17 +14,18 @@ from shared.ports import Ports
 async def read_contact(ports: Ports, mapping: Mapping, contact_id: str) -> Contact | None:
     """The row as it is now; None if there is none. Raises an Outcome."""
     row = await ports.dynamics.contact(contact_id)
-    return None if row is None else _whole(mapping, row)
+    return None if row is None else _whole(frozenset(mapping.columns), row)
 
 
 async def read_contacts(ports: Ports, mapping: Mapping, contact_ids: Sequence[str]) -> MappingOf[str, Contact]:
     """The rows that exist, by id. Raises an Outcome."""
     rows = await ports.dynamics.contacts(contact_ids)
-    return {key: _whole(mapping, row) for key, row in rows.items()}
+    columns = frozenset(mapping.columns)
+    return {key: _whole(columns, row) for key, row in rows.items()}
 
 
-def _whole(mapping: Mapping, row: Contact) -> Contact:
+def _whole(columns: frozenset[str], row: Contact) -> Contact:
     """A row that was read while the mapping changed may lack a column, which must not look like an empty one."""
-    if not row.columns.keys() >= set(mapping.columns):
+    if not row.columns.keys() >= columns:
         raise Retry(Reason.ROW_CHANGED, "read while the mapping changed", after_s=1)
     return row
