@@ -49,7 +49,7 @@ class BlobArchive:
                 yield StoredChain(blob.name, date.fromisoformat(blob.name.split("/")[1]), blob.size)
 
     async def lines(self, chain: StoredChain) -> AsyncIterator[bytes]:
-        """Without line ends, up to the listed size; what is appended meanwhile is another reading's. None if gone."""
+        """Without line ends, up to the listed size; what is appended meanwhile is another reading's."""
         if not chain.size:
             return
         async with reading(Reason.JOURNAL_UNREACHABLE):
@@ -69,16 +69,15 @@ class BlobArchive:
 
     async def seals(self) -> AsyncIterator[tuple[str, bytes]]:
         """Name and content, the oldest first."""
-        async with reading(Reason.JOURNAL_UNREACHABLE):
-            try:
-                names = [name async for name in self._container.list_blob_names(name_starts_with=SEALS)]
-            except ResourceNotFoundError:
-                names = []
-        for name in names:
-            async with reading(Reason.JOURNAL_UNREACHABLE):
-                stream = await self._container.get_blob_client(name).download_blob(retry_total=READ_RETRIES)
-                content = await stream.readall()
-            yield name, content
+        for name in await self._seal_names():
+            yield name, await self._content(name)
+
+    async def last_seal(self) -> tuple[date, bytes] | None:
+        """The newest one's day and content."""
+        names = await self._seal_names()
+        if not names:
+            return None
+        return date.fromisoformat(names[-1].removeprefix(SEALS).removesuffix(".json")), await self._content(names[-1])
 
     async def store_seal(self, day: date, content: bytes) -> bool:
         """False: the day has one, which stays as it is."""
@@ -90,3 +89,15 @@ class BlobArchive:
             except (ResourceExistsError, ResourceModifiedError):
                 return False
         return True
+
+    async def _seal_names(self) -> list[str]:
+        async with reading(Reason.JOURNAL_UNREACHABLE):
+            try:
+                return [name async for name in self._container.list_blob_names(name_starts_with=SEALS)]
+            except ResourceNotFoundError:
+                return []
+
+    async def _content(self, name: str) -> bytes:
+        async with reading(Reason.JOURNAL_UNREACHABLE):
+            stream = await self._container.get_blob_client(name).download_blob(retry_total=READ_RETRIES)
+            return await stream.readall()

@@ -62,7 +62,7 @@ class BlobSeals:
         self._archive = archive
 
     def seal(self, now: datetime) -> AsyncIterator[SealedDay]:
-        """Raises Retry, Uncertain, and UnreadableLineError for a seal that is none."""
+        """Raises Retry, Uncertain."""
         return seal_days(self._archive, now)
 
 
@@ -71,10 +71,9 @@ async def seal_days(archive: BlobArchive, now: datetime) -> AsyncIterator[Sealed
 
     A day with faults is sealed as it is: what follows must not lie open because of it.
     """
-    seals = [(decode_seal(content), hash_of(content)) async for _, content in archive.seals()]
-    last = seals[-1] if seals else None
-    day = last[0].day + DAY if last else await _first_day(archive)
-    previous = last[1] if last else ""
+    last = await archive.last_seal()
+    day = last[0] + DAY if last else await _first_day(archive)
+    previous = hash_of(last[1]) if last else ""
     while day is not None and day < (now - SEALED_AFTER).date():
         chains, faults = await _sealed(archive, day)
         content = encode_seal(Seal(day, previous, chains))

@@ -183,6 +183,15 @@ async def test_a_sound_journal_is_proved_and_its_newest_seal_is_named(blobs: Blo
     assert [decode(line).entry for line in lines_stored] == [ENTRY] * 12
 
 
+async def test_a_seal_that_was_garbled_leaves_no_later_day_open(blobs: BlobServiceClient, container: str) -> None:
+    archive = await written_for(blobs, 2)
+    client = blobs.get_container_client(container)
+    await client.get_blob_client("seals/2026-11-20.json").upload_blob(b"garbled", overwrite=True)
+    assert [one.day.isoformat() async for one in seal_days(archive, NOW + timedelta(days=2))] == ["2026-11-21"]
+    faults = (await proof(blobs, day=2)).faults
+    assert any(fault.startswith("seals/2026-11-20.json: not a seal") for fault in faults)
+
+
 async def test_days_without_entries_are_sealed_too(blobs: BlobServiceClient, container: str) -> None:
     archive = await written_for(blobs, 1)
     days = [one.day.isoformat() async for one in seal_days(archive, NOW + timedelta(days=4))]
