@@ -16,7 +16,7 @@ from shared.domain.optout_file import (
     RemoteFile,
     kept_name,
 )
-from shared.errors import Reason
+from shared.errors import Outcome, Reason
 from shared.ports import Ports
 
 AGAIN_AFTER = timedelta(hours=24)  # an alarm about a state that lasts comes once a day
@@ -36,17 +36,31 @@ async def tell_if_late(ports: Ports, policy: FilePolicy) -> None:
 
 
 async def tidy(ports: Ports, policy: FilePolicy) -> None:
-    """Move what is finished, remove what was kept long enough, and look at the sizes. Raises an Outcome."""
+    """Move what is finished, remove what was kept long enough, and look at the sizes.
+
+    A file that cannot be moved holds up no other. Raises an Outcome, also that of such a file.
+    """
     inbox = await ports.files.list()
-    present = {file.identity for file in inbox}
+    trouble: Outcome | None = None
     for record in await ports.file_ledger.all():
-        if record.state in TO_BE_MOVED:
-            await _put_away(ports, policy, record, inbox)
-        elif record.file.identity in present:
-            await _put_away_again(ports, record)
-        elif _is_forgotten(record, ports.clock.now()):
-            await ports.file_ledger.delete(record)
+        try:
+            await _settle(ports, policy, record, inbox)
+        except Outcome as outcome:
+            if outcome.reason is not Reason.FILES_UNREACHABLE:
+                raise
+            trouble = outcome
     await _look_at_own_folders(ports, policy)
+    if trouble is not None:
+        raise trouble
+
+
+async def _settle(ports: Ports, policy: FilePolicy, record: FileRecord, inbox: Sequence[RemoteFile]) -> None:
+    if record.state in TO_BE_MOVED:
+        await _put_away(ports, policy, record, inbox)
+    elif any(file.identity == record.file.identity for file in inbox):
+        await _put_away_again(ports, record)
+    elif _is_forgotten(record, ports.clock.now()):
+        await ports.file_ledger.delete(record)
 
 
 async def _put_away(ports: Ports, policy: FilePolicy, record: FileRecord, inbox: Sequence[RemoteFile]) -> None:

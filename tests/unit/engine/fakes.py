@@ -167,7 +167,7 @@ class Inbox(MemoryFiles):
         self.broken_at: dict[str, int] = {}
         self.failure: Exception = FilesUnavailableError("memory:", "the connection failed")
         self.unreachable = False
-        self.read_only = False
+        self.fixed: set[str] = set()
         self.opened: list[str] = []
 
     def write(self, name: str, *lines: str) -> None:
@@ -185,7 +185,7 @@ class Inbox(MemoryFiles):
         return await super().list(folder)
 
     async def move(self, file: RemoteFile, target: Folder, name: str) -> None:
-        if self.read_only:
+        if file.name in self.fixed:
             raise self.failure
         await super().move(file, target, name)
 

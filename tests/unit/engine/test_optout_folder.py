@@ -112,13 +112,25 @@ async def test_what_a_removed_file_is_remembered_for_ends_too(world: Known) -> N
 async def test_a_record_stays_while_its_file_cannot_be_moved(world: Known) -> None:
     """Else a read-only folder would have its files read again and again."""
     world.folder.write("a.csv", HEADER, f"{ID};1")
-    world.folder.read_only = True
+    world.folder.fixed.add("a.csv")
     for _ in range(2):
         with pytest.raises(Outcome):
             await run(world.ports, POLICY)
         world.clock.pass_(100 * 86_400)
     assert [record.state for record in world.file_ledger.records.values()] == [FileState.COMPARED]
     assert len(world.dynamics.compared) == 1
+
+
+async def test_a_file_that_cannot_be_moved_holds_up_no_other(world: Known) -> None:
+    for name in ("a.csv", "b.csv"):
+        world.folder.write(name, HEADER, f"{ID};1")
+    world.folder.fixed.add("a.csv")
+    with pytest.raises(FilesUnavailableError):
+        await run(world.ports, POLICY)
+    assert world.folder.names() == ["a.csv"]
+    world.folder.fixed.clear()
+    await run(world.ports, POLICY)
+    assert len(world.folder.names(Folder.ARCHIVE)) == 2
 
 
 async def test_a_folder_that_fills_is_told(world: Known, lines: Lines) -> None:
