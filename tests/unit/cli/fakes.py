@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from random import Random
@@ -27,14 +26,17 @@ from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Mappings, Privacy, Resource
 from shared.domain.metadata import ResourceInfo, TableInfo
+from shared.domain.optout_file import Folder, RemoteFile
 from shared.errors import Halt, Reason
-from shared.ports import Outgoing, Ports, Recorded, RemoteFile
+from shared.ports import Outgoing, Ports, Recorded
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
+from shared.stores.files.memory import MemoryFiles
 from shared.stores.letter import DeadLetter, Place
 from shared.stores.memory import (
     MemoryDeletions,
     MemoryFamily,
+    MemoryFileLedger,
     MemoryJournal,
     MemoryLedger,
     MemoryRecollections,
@@ -305,17 +307,16 @@ class FakeDeadLetters(DeadLetters):
             self.open_listings -= 1
 
 
-class FakeFiles:
+class FakeFiles(MemoryFiles):
     def __init__(self) -> None:
+        super().__init__()
         self.failure: Exception | None = None
+        self.put("optouts.csv", b"externalId;x", NOW)
 
-    async def list(self) -> Sequence[RemoteFile]:
+    async def list(self, folder: Folder = Folder.INBOX) -> Sequence[RemoteFile]:
         if self.failure:
             raise self.failure
-        return [RemoteFile("optouts.csv", 10, NOW)]
-
-    def open(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        raise AssertionError("no command reads a file")
+        return await super().list(folder)
 
 
 class FakeBus:
@@ -344,6 +345,8 @@ class FakeApp:
         self.files = FakeFiles()
         self.family = MemoryFamily()
         self.entities: tuple[MappingRules, ...] = ()
+        self.file_ledger = MemoryFileLedger()
+        self.archive: Any = None
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -366,6 +369,7 @@ class FakeApp:
             records=self.campaign,
             events=unused,
             files=self.files,
+            file_ledger=self.file_ledger,
             read_export=unused,
             ledger=self.ledger,
             family=self.family,
@@ -399,6 +403,7 @@ class FakeApp:
             dead_letters=self.dead_letters,
             mappings=unused,
             tables=ADOBE_TABLES,
+            archive=self.archive,
             close=self._close,
         )
 
