@@ -32,6 +32,10 @@ class UnprovenError(Exception):
     """A check cannot see what matters: a person must look. The text holds no value."""
 
 
+class NotHereError(Exception):
+    """A check cannot be made from here; the text says why, or how else."""
+
+
 EXPECTED = (Outcome, BusUnavailableError, FilesUnavailableError, UnhealthyError)
 
 
@@ -134,6 +138,8 @@ async def _after(needed: Mapping[str, asyncio.Task[Finding]], check: Check, app:
             return _ok(check.title, await check.probe(app))
     except UnprovenError as error:
         return Finding(check.title.name, check.title.about, Status.WARNING, str(error), check.title.remedy)
+    except NotHereError as error:
+        return Finding(check.title.name, check.title.about, Status.SKIPPED, str(error))
     except TimeoutError:
         return _failed(check.title, UnhealthyError(f"no answer within {timeout_s:g} s"))
     except EXPECTED as error:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cli.kinship import Kinship, gather_kin
 from shared.domain.change import RecordKey
-from shared.domain.contact import Contact
+from shared.domain.contact import Contact, Profile
 from shared.domain.ledger import LedgerRow
 from shared.domain.mapping import Desired, Mapping, Mappings
+from shared.domain.recollection import Recollection
 from shared.flows.contact import Seen, Sight
+from shared.flows.optout import Sides
 from shared.ports import Ports
 
 
@@ -23,7 +25,8 @@ class UnmappedTableError(LookupError):
 class Evidence:
     """`profile`: the record in Campaign, whatever its resource; UNSEEN where Campaign was not asked.
 
-    `former`: what is there under a key that the record had before, by that key.
+    `former`: what is there under a key that the record had before, by that key. `past`, `own_user`: where the opt-out
+    policy goes by times, which our own writes must not count in.
     """
 
     key: RecordKey
@@ -34,6 +37,16 @@ class Evidence:
     now: datetime
     kin: Kinship = field(default_factory=Kinship)
     former: MappingOf[str, Seen] = field(default_factory=dict)
+    past: Recollection | None = None
+    own_user: str | None = None
+
+    @property
+    def sides(self) -> Sides | None:
+        """Both sides, where both are there and were read."""
+        if self.contact is None or not isinstance(self.profile, Profile):
+            return None
+        by_us = self.own_user is not None and self.contact.modified_by == self.own_user
+        return Sides(self.mapping, self.contact, self.profile, self.past or Recollection(self.key), by_us)
 
     @property
     def mapping(self) -> Mapping:
@@ -71,7 +84,11 @@ async def gather(ports: Ports, key: RecordKey, *, look: bool) -> Evidence:
     row = await ports.dynamics.read(key)
     kin = await gather_kin(ports, mappings, ledger, row)
     profile, former = await look_up(ports, mapping, ledger, row) if look else (Sight.UNSEEN, {})
-    return Evidence(key, mappings, ledger, row, profile, ports.clock.now(), kin, former)
+    evidence = Evidence(key, mappings, ledger, row, profile, ports.clock.now(), kin, former)
+    if evidence.sides is None or not mapping.opt_out_rules.by_record_time:
+        return evidence
+    past, own_user = await ports.recollections.get(key), await ports.dynamics.own_user()
+    return replace(evidence, past=past, own_user=own_user)
 
 
 async def look_up(

@@ -10,13 +10,13 @@ from cli.evidence import Evidence
 from cli.kinship import Parent
 from cli.participation import Participation, participation
 from shared.domain.change import CONTACT
-from shared.domain.contact import OLDEST, Contact, Profile, Value
+from shared.domain.contact import OLDEST, Profile, Value
 from shared.domain.field_row import Filled
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
 from shared.domain.mapping import DeleteMode, Desired, FieldRow, OptOutPair, agree
-from shared.domain.rules import prevailing
+from shared.domain.optout import Configuration, OptOutRules, Policy
+from shared.flows import optout
 from shared.flows.contact import Sight
-from shared.flows.optout import in_dynamics
 
 Presence = Literal["set", "empty"]
 Verdict = Literal["same", "differs"]
@@ -54,7 +54,10 @@ class FieldView:
 
 @dataclass(frozen=True)
 class OptOutView:
-    """One pair. Times are those that the rule compares; `campaign_changed_at` None: never, or not read."""
+    """One pair. Times are those that the rule compares; None: never, or not read.
+
+    `prevails` None: nothing to compare, or each side keeps its own.
+    """
 
     column: str
     attribute: str
@@ -143,7 +146,7 @@ def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
         part=participation(evidence.mapping, evidence.contact),
         delete_mode=evidence.mapping.delete_mode,
         fields=tuple(_field(row, evidence, profile, show=show_values) for row in evidence.mapping.field_rows),
-        opt_outs=tuple(_opt_out(pair, evidence.contact, profile) for pair in evidence.mapping.opt_outs),
+        opt_outs=tuple(_opt_out(pair, evidence) for pair in evidence.mapping.opt_outs),
         ledger=_ledger(evidence),
         parents=tuple(_parent(one) for one in kin.parents),
         children=kin.children(key) if evidence.mappings.has_children(key.table) else None,
@@ -190,33 +193,42 @@ def _filled(value: Value) -> Presence:
     return "empty" if value is None or value == "" else "set"
 
 
-def _opt_out(pair: OptOutPair, contact: Contact | None, profile: Profile | None) -> OptOutView:
+def _opt_out(pair: OptOutPair, evidence: Evidence) -> OptOutView:
+    contact = evidence.contact
+    profile = evidence.profile if isinstance(evidence.profile, Profile) else None
     flag = profile.opted_out.get(pair.attribute) if profile else None
-    changed_at = flag.changed_at if flag and flag.changed_at != OLDEST else None
-    prevails: bool | None = None
-    because = "one side only: there is nothing to compare"
-    if contact and flag:
-        prevails = prevailing(in_dynamics(pair, contact), contact.modified_on, flag.value, flag.changed_at)
-        because = _because(in_dynamics(pair, contact), flag.value, contact.modified_on, flag.changed_at)
+    known = {verdict.pair: verdict for verdict in optout.verdicts(evidence.sides)} if evidence.sides else {}
+    verdict = known.get(pair)
+    dynamics_at = verdict.dynamics.at if verdict else contact.modified_on if contact else OLDEST
+    campaign_at = verdict.campaign.at if verdict else flag.changed_at if flag else OLDEST
     return OptOutView(
         column=pair.column,
         attribute=pair.attribute,
-        dynamics=in_dynamics(pair, contact) if contact else None,
-        dynamics_modified_on=contact.modified_on if contact else None,
+        dynamics=pair.opted_out(contact) if contact else None,
+        dynamics_modified_on=dynamics_at if dynamics_at > OLDEST else None,
         campaign=flag.value if flag else None,
-        campaign_changed_at=changed_at,
-        prevails=prevails,
-        because=because,
+        campaign_changed_at=campaign_at if campaign_at > OLDEST else None,
+        prevails=verdict.value if verdict else None,
+        because=_because(evidence.mapping.opt_out_rules, verdict),
     )
 
 
-def _because(dynamics: bool, campaign: bool, modified_on: datetime, changed_at: datetime) -> str:
-    """The rule in words: `shared.domain.rules.prevailing` decides, this only says why."""
-    if dynamics == campaign:
+def _because(rules: OptOutRules, verdict: optout.Verdict | None) -> str:
+    """The rule in words: `shared.domain.optout.agreed` decides, this only says why."""
+    if verdict is None:
+        return "one side only: there is nothing to compare"
+    if not verdict.disagreement:
         return "both sides agree"
-    if changed_at.replace(microsecond=0) > modified_on:
-        return "Campaign's opt-out changed after the Dynamics row: Campaign's word holds"
-    return "the Dynamics row is not older: opted out on either side is opted out"
+    if rules.configuration is not Configuration.BIDIRECTIONAL:
+        return f"the configuration is {rules.configuration}"
+    if rules.policy is Policy.LEAST_PERMISSIVE:
+        return "opted out on either side is opted out"
+    row = "column" if rules.by_attribute_time else "row"
+    if verdict.campaign.second > verdict.dynamics.second:
+        return f"Campaign's opt-out changed after the Dynamics {row}: Campaign's word holds"
+    if rules.by_attribute_time and verdict.dynamics.second > verdict.campaign.second:
+        return "the Dynamics column changed after Campaign's opt-out: Dynamics' word holds"
+    return f"the Dynamics {row} is not older: opted out on either side is opted out"
 
 
 def _parent(parent: Parent) -> ParentView:

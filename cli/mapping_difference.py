@@ -12,6 +12,7 @@ from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate
 from shared.domain.filters import All, Any, Condition, Filter, Not
 from shared.domain.mapping import Link, Mappings, OptOutPair
 from shared.domain.mapping import Mapping as MappingRules
+from shared.domain.optout import OptOutRules
 
 Thing = TypeVar("Thing")
 _PLAIN = ("delete_mode", "deletes_per_hour", "when_filtered_out", "privacy", "key_column", "key_field", "resource")
@@ -63,7 +64,8 @@ def _all_words(before: Mappings, after: Mappings) -> Iterator[str]:
 def words(before: MappingRules, after: MappingRules) -> Iterator[str]:
     """One line for each thing that the bridge would do in another way."""
     yield from _told("field", _by_target(before), _by_target(after), _row_words)
-    yield from _told("opt-out", _by_attribute(before), _by_attribute(after), lambda pair: pair.column)
+    yield from _told("opt-out", _by_attribute(before), _by_attribute(after), _pair_words)
+    yield from _rule_words(before.opt_out_rules, after.opt_out_rules)
     yield from _told("link", _by_column(before), _by_column(after), _link_words)
     if before.filters != after.filters:
         yield f"filters: {filter_words(before.filters)} → {filter_words(after.filters)}"
@@ -115,6 +117,20 @@ def _link_words(link: Link) -> str:
 
 def _by_attribute(mapping: MappingRules) -> dict[str, OptOutPair]:
     return {pair.attribute: pair for pair in mapping.opt_outs}
+
+
+def _pair_words(pair: OptOutPair) -> str:
+    more = ["inverse"] if pair.inverse else []
+    more += [f"under {pair.regulation}"] if pair.regulation else []
+    return f"{pair.column} ({'; '.join(more)})" if more else pair.column
+
+
+def _rule_words(before: OptOutRules, after: OptOutRules) -> Iterator[str]:
+    for name in ("configuration", "policy"):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            yield f"opt-out {name}: {old} → {new}"
+    yield from _told("regulation", before.regulations, after.regulations, lambda days: f"{days} days")
 
 
 def _row_words(row: FieldRow) -> str:

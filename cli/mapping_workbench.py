@@ -13,7 +13,7 @@ from shared import mapping_file
 from shared.app import ROOT, campaign_config, dynamics_config
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.metadata import ResourceMetadata, is_extension
-from shared.clients.dynamics.auth import MsalTokens
+from shared.clients.dynamics.identity import tokens_of
 from shared.clients.dynamics.metadata import TableMetadata
 from shared.clients.dynamics.sample import SampleRows
 from shared.clients.http import Http
@@ -100,7 +100,7 @@ async def open_workbench(settings: Settings) -> AsyncIterator[Workbench]:
             blobs = await stack.enter_async_context(blob_service(storage, settings.storage_blob_url, credential))
         except ValueError as error:
             raise SettingsError(f"Storage: {error}") from None
-        http, entra = Http(), MsalTokens(dynamics)
+        http, entra = Http(), tokens_of(dynamics)
         stack.push_async_callback(http.close)
         stack.push_async_callback(entra.close)
         yield Workbench(

@@ -1,9 +1,8 @@
-"""The webhook's registration in Dynamics: one service endpoint, and steps for the three messages of each table."""
+"""What an administrator of Dynamics sets up: the webhook, with steps for each table's messages, and change tracking."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from sandbox.addresses import ROOT
 from sandbox.people import People, Row
@@ -17,15 +16,15 @@ MESSAGES = ("Create", "Update", "Delete")
 
 
 async def register(world: World, people: People, tables: Mapping[str, Iterable[str]] | None = None) -> bool:
-    """Register what is not registered yet and correct what differs; False if it was all there.
+    """Register what is not registered yet, correct what differs, track changes; False if it was all there.
 
     `tables`: logical name → the columns whose updates are announced, none of them for every column; a lookup that
-    may be pointed at another row belongs to them. Without it, contact with the columns of mapping.yaml. Steps of
-    other tables stay as they are, so it may be called table by table.
+    may be pointed at another row belongs to them. Without it, every table of the world's mapping with the columns
+    that are read. Steps of other tables stay as they are, so it may be called table by table.
 
     Raises ValueError for a table that Dynamics does not have, Refused for a column that the table does not have.
     """
-    wanted = {"contact": _mapped_columns(ROOT)} if tables is None else tables
+    wanted = _mapped(world) if tables is None else tables
     endpoint, changed = await _endpoint(world, people)
     found = await people.rows("sdkmessageprocessingsteps", filter=f"_eventhandler_value eq {endpoint}")
     known = {step["name"]: step for step in found}
@@ -34,6 +33,7 @@ async def register(world: World, people: People, tables: Mapping[str, Iterable[s
         for message in MESSAGES:
             filtering = listed if message == "Update" and listed else None
             changed |= await _ensure_step(people, known, endpoint, table, message, filtering)
+        changed |= await people.track_changes(table)
     return changed
 
 
@@ -97,5 +97,6 @@ async def _step(people: People, endpoint: str, table: str, message: str) -> Row:
     }
 
 
-def _mapped_columns(root: Path) -> tuple[str, ...]:
-    return mapping_file.read((root / "mapping.yaml").read_text(encoding="utf-8")).contact.columns
+def _mapped(world: World) -> dict[str, tuple[str, ...]]:
+    text = (ROOT / world.settings["MAPPING_FILE"]).read_text(encoding="utf-8")
+    return {mapping.table: mapping.columns for mapping in mapping_file.read(text).tables}

@@ -18,9 +18,12 @@ from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import Fact
+from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mappings, Privacy, Resource
+from shared.domain.timeline import TimelineRules
 from shared.errors import Reason
+from shared.optout_ports import ChangedProfiles, Recollections, WaitingOptOuts
 
 
 class Clock(Protocol):
@@ -54,12 +57,16 @@ class Dynamics(Protocol):
         """The rows that exist, by id."""
         ...
 
+    async def own_user(self) -> str:
+        """The system user as which the bridge writes; its id, in lower case."""
+        ...
+
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         """False: the row is no longer at that version, or gone."""
         ...
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, in one request; in the order given. One that exists already is done."""
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done."""
         ...
 
 
@@ -78,8 +85,8 @@ class Campaign(Protocol):
         """False: there is no such profile."""
         ...
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        """Set the attributes to TRUE. False: there is no such profile."""
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        """Set opt-outs. False: there is no such profile."""
         ...
 
     async def delete_profile(self, handle: str) -> bool:
@@ -180,6 +187,14 @@ class Deletions(Protocol):
 
     async def take(self, table: str, per_hour: int) -> bool:
         """Count one more of that table; False: the hour's are used up."""
+        ...
+
+
+class Journal(Protocol):
+    """The opt-out journal, append only."""
+
+    async def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Durable, and in this order, when it returns. After a failure they may be there; repeating does no harm."""
         ...
 
 
@@ -300,6 +315,10 @@ class Ports:
     ledger: Ledger
     family: Family
     deletions: Deletions
+    journal: Journal
+    recollections: Recollections
+    waiting_opt_outs: WaitingOptOuts
+    changed_profiles: ChangedProfiles
     watermarks: Watermarks
     bus: Bus
     clock: Clock
@@ -308,3 +327,4 @@ class Ports:
     telemetry: Telemetry
     mappings: Callable[[], Mappings]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged
+    timeline: TimelineRules = field(default_factory=TimelineRules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from sandbox.dataverse import privileges
 from sandbox.dataverse.schema import CHOICES, TEXTS, Attribute, Kind, OnDelete, Option, Relationship, Schema, Table
 
 _CAST = "Microsoft.Dynamics.CRM."
@@ -43,6 +44,8 @@ def entity(table: Table) -> dict[str, Any]:
         "ChangeTrackingEnabled": table.change_tracking,
         "CanChangeTrackingBeEnabled": {"Value": not table.view, "CanBeChanged": not table.view},
         "IsOptimisticConcurrencyEnabled": not table.view,
+        "IsManaged": not table.is_custom,
+        "Privileges": privileges.shown(table),
     }
 
 

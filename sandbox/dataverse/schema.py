@@ -193,6 +193,12 @@ class Schema:
         self._place(table)
         self._join()
 
+    def forget(self, table: Table) -> None:
+        """Take a table away."""
+        del self.tables[table.name]
+        del self.entity_sets[table.entity_set]
+        self._join()
+
     def _place(self, table: Table) -> None:
         other = self.entity_sets.get(table.entity_set)
         if other is not None and other.name != table.name:

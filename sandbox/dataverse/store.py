@@ -67,6 +67,12 @@ class Store:
             for view in (table for table in self.schema if table.view):
                 self._ensure_view(view)
 
+    def drop(self, table: Table) -> None:
+        """Remove the SQL table of a table that the schema has forgotten; the views that joined it go on without."""
+        for view in (other for other in self.schema if other.view):
+            self._ensure_view(view)
+        self.db.execute(f'DROP TABLE "{table.name}"')
+
     def close(self) -> None:
         self.db.close()
 

@@ -38,6 +38,7 @@ class Source(StrEnum):
     CLI = "cli"
     FLOW = "flow"
     CHECK = "check"
+    POLL = "poll"
 
 
 @dataclass(frozen=True, order=True)
@@ -56,6 +57,8 @@ class Hint:
     """`id` names the chain of copies: every retry keeps it and adds its attempt (protocol rule M3).
 
     `created`: the announcement was of a creation, so every column may be news, and no profile is expected.
+    `origin`: where in a file it came from (`NAME:LINE`), for the journal. `changed_at`: when Dynamics stored the
+    change of `columns`, whole seconds.
     """
 
     id: str
@@ -67,6 +70,8 @@ class Hint:
     by: str | None = None
     attempt: int = 0
     created: bool = False
+    origin: str | None = None
+    changed_at: datetime | None = None
 
     @property
     def message_id(self) -> str:
@@ -97,10 +102,11 @@ class RowChange(StrEnum):
 class RowEvent:
     """A change as Dynamics announced it. `columns` None: not said (the announcement was cut for its size).
 
-    `by`: the system user who started it.
+    `by`: the system user who started it. `changed_at`: when Dynamics stored it, whole seconds; None: not said.
     """
 
     record: RecordKey
     change: RowChange
     columns: frozenset[str] | None
     by: str | None
+    changed_at: datetime | None = None

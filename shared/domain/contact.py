@@ -15,7 +15,8 @@ class Contact:
     """A row as it is now: a contact's, or that of a custom table.
 
     `version`: the opaque ETag to write against. `modified_on`: whole seconds, UTC, record level. `columns`: the
-    mapped columns under their Dataverse names; `labels`: the formatted values that came with them.
+    mapped columns under their Dataverse names; `labels`: the formatted values that came with them. `modified_by`: the
+    system user who wrote last.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Contact:
     modified_on: datetime
     columns: Mapping[str, Value]
     labels: Mapping[str, str] = field(default_factory=dict)
+    modified_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from enum import Enum
 
 from shared.domain.change import RecordKey
 
+FIRST_LOOK_S = 2.0
+
 
 @dataclass(frozen=True)
 class Present:
@@ -35,6 +37,11 @@ class Claim:
 
     token: str
     until: datetime
+
+    def look_again_s(self, now: datetime, attempt: int) -> float:
+        """Seconds until somebody else looks again: at its end, sooner at first, since most are released at once."""
+        soon_s: float = FIRST_LOOK_S * 2 ** min(attempt, 10)
+        return min((self.until - now).total_seconds(), soon_s)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from shared.domain.contact import Contact, Profile, Value
 from shared.domain.conversion import LOOKUPS, ColumnType, Target, TargetType, Types, text
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup, Picklist, TooLong
 from shared.domain.filters import Filter
+from shared.domain.optout import OptOutRules
 
 __all__ = [  # a mapping and all that it is made of
     "ColumnType",
@@ -58,10 +59,24 @@ class WhenFilteredOut(StrEnum):
 
 @dataclass(frozen=True)
 class OptOutPair:
-    """A boolean Dynamics column and the Campaign attribute that means the same; TRUE is opted out on both sides."""
+    """A boolean Dynamics column and the Campaign attribute that means the same; TRUE is opted out.
+
+    `inverse`: in the column FALSE is opted out. `regulation`: the law whose days count; None: whichever is strictest.
+    """
 
     column: str
     attribute: str
+    inverse: bool = False
+    regulation: str | None = None
+
+    def opted_out(self, contact: Contact) -> bool:
+        """What the row says; an empty column (old and imported rows) means not opted out."""
+        value = contact.columns.get(self.column)
+        return value is not None and bool(value) != self.inverse
+
+    def column_value(self, opted_out: bool) -> bool:
+        """What to write into the column."""
+        return opted_out != self.inverse
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,7 @@ class Mapping:
     when_filtered_out: WhenFilteredOut = WhenFilteredOut.LEAVE
     filters: Filter | None = None
     types: Types = field(default_factory=Types)
+    opt_out_rules: OptOutRules = field(default_factory=OptOutRules)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -231,8 +247,8 @@ class Mapping:
         )
 
     def opted_out(self, contact: Contact) -> dict[str, bool]:
-        """By Campaign attribute; an empty Dynamics column means not opted out."""
-        return {pair.attribute: bool(contact.columns.get(pair.column)) for pair in self.opt_outs}
+        """By Campaign attribute."""
+        return {pair.attribute: pair.opted_out(contact) for pair in self.opt_outs}
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Turn:
     async def _give_way(self, s: Situation) -> None:
         claim, pending = s.ledger.claim, s.ledger.pending
         if claim is not None and claim.until > s.now:
-            raise Retry(Reason.CLAIMED, after_s=(claim.until - s.now).total_seconds() + self._jitter_s())
+            raise Retry(Reason.CLAIMED, after_s=claim.look_again_s(s.now, self.hint.attempt) + self._jitter_s())
         if pending is None or s.desired is None:
             return
         progress = await self.ports.campaign.privacy_progress(pending.name)

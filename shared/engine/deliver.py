@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from shared import priority
+from shared import priority, tracing
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
 from shared.engine import optouts, timeline
@@ -86,6 +86,10 @@ class Engine:
         return replace(message, first_seen=self.ports.clock.now()) if delivery.replayed else message
 
     async def _settle(self, delivery: Delivery, message: Message, work: Work) -> None:
+        with tracing.worked_on(delivery.lane, message):
+            await self._work(delivery, message, work)
+
+    async def _work(self, delivery: Delivery, message: Message, work: Work) -> None:
         try:
             self._heed_halt(delivery.lane)
             await self.ports.refresh_mapping()

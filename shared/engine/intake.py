@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared import tracing
 from shared.domain.change import RowEvent, Source
 from shared.engine.lanes import send_hints
 from shared.flows import intake
@@ -32,5 +33,6 @@ async def admit(ports: Ports, event: RowEvent, source: Source, body: bytes) -> i
     """
     event_id = hashlib.sha256(body).hexdigest()[:32]
     hints = intake.decide(ports.mappings(), event, source, event_id, ports.clock.now())
-    await send_hints(ports, *hints)
+    with tracing.announced(*hints):
+        await send_hints(ports, *hints)
     return len(hints)

@@ -22,6 +22,7 @@ from shared.ports import Ports
 
 CHILDREN_FIRST = timedelta(minutes=2)  # in which the children of a row that is gone should have gone, or moved, too
 HINTS_AT_ONCE = 100
+FIRST_WAIT_S = 10.0
 LONGEST_WAIT_S = 3600.0
 
 
@@ -125,7 +126,8 @@ class Kin:
 
     def _missing(self, parent: RecordKey, why: str) -> Retry:
         """The parent's storing releases the child; the waiting is a safety net."""
-        after_s = min(LONGEST_WAIT_S, 60.0 * 2 ** min(self.hint.attempt, 10)) * self.ports.random.uniform(0.9, 1.1)
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self.hint.attempt, 10))
+        after_s = wait_s * self.ports.random.uniform(0.9, 1.1)
         return Retry(Reason.PARENT_MISSING, f"{parent}: {why}", after_s=after_s)
 
     async def _hint_parent(self, parent: RecordKey) -> None:
@@ -138,13 +140,22 @@ class Kin:
     async def _children_first(self) -> None:
         """A row that is gone lets its children go before it, while Campaign still shows them; but not for ever.
 
-        Raises Retry.
+        At first their own announcements are awaited: a hint beside each would only be in its way. Raises Retry.
         """
         if not self.has_children or self.ports.clock.now() - self.hint.first_seen > CHILDREN_FIRST:
             return
-        moment = int(self.ports.clock.now().timestamp() // 10)
-        if left := await self._hint_each(self._children(), f"first-{moment}"):
+        if left := await self._hint_left() if self.hint.attempt else await self._count_left():
             raise Retry(Reason.CHILDREN_FIRST, f"{left} to go", after_s=2 * self._soon_s())
+
+    async def _count_left(self) -> int:
+        count = 0
+        async for _ in self._children():
+            count += 1
+        return count
+
+    async def _hint_left(self) -> int:
+        moment = int(self.ports.clock.now().timestamp() // 10)
+        return await self._hint_each(self._children(), f"first-{moment}")
 
     async def _no_descendant_at_work(self, parent: RecordKey) -> None:
         """Raises Retry while somebody works below: a write must not meet a parent that is gone."""

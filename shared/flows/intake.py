@@ -35,4 +35,5 @@ def _told(mapping: Mapping, event: RowEvent, hint: Hint) -> Hint:
     """The hint with what the event says of the change."""
     columns = mapping.opt_out_columns if hint.why is Why.OPTOUT else mapping.field_columns
     named = (event.columns or frozenset()) & columns if event.change is RowChange.UPDATE else frozenset()
-    return replace(hint, columns=named, by=event.by, created=event.change is RowChange.CREATE)
+    told = replace(hint, columns=named, by=event.by, created=event.change is RowChange.CREATE)
+    return replace(told, changed_at=event.changed_at) if hint.why is Why.OPTOUT else told

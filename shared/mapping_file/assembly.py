@@ -6,6 +6,7 @@ from shared.domain import filters
 from shared.domain.change import CONTACT
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup
 from shared.domain.mapping import DeleteMode, Link, Mapping, Mappings, OptOutPair, Privacy, Resource
+from shared.domain.optout import Configuration, OptOutRules
 from shared.mapping_file import file_models, models, table_models
 from shared.mapping_file.table_models import Cardinality, ContactTable, EntityDeleteMode, EntityTable
 
@@ -20,13 +21,15 @@ def mappings(file: file_models.File, version: str) -> Mappings:
 
 def _contact(table: ContactTable, file: file_models.File, version: str) -> Mapping:
     privacy = Privacy(table.privacy.regulation, table.privacy.namespace_name) if table.privacy else Privacy("", "")
+    rules = file.opt_out_rules
     return Mapping(
         version=version,
         table=CONTACT,
         key_column=table.key.dynamics,
         key_field=table.key.campaign,
         field_rows=tuple(_row(row) for row in table.fields),
-        opt_outs=tuple(OptOutPair(pair.dynamics, pair.campaign) for pair in file.opt_outs),
+        opt_outs=tuple(OptOutPair(p.dynamics, p.campaign, p.inverse, p.regulation) for p in _travelling(file)),
+        opt_out_rules=OptOutRules(rules.configuration, rules.policy, rules.regulations),
         privacy=privacy,
         delete_mode=table.delete_mode,
         deletes_per_hour=table.deletes_per_hour,
@@ -61,6 +64,11 @@ def default_filter(field: str) -> table_models.Filter:
 
 def _link(link: table_models.Link) -> Link:
     return Link(link.dynamics, link.campaign, link.parent, link.cardinality is Cardinality.ONE, link.cascade)
+
+
+def _travelling(file: file_models.File) -> list[file_models.Pair]:
+    """Where opt-outs are disabled, pairs may stay in the file for later; nothing is read or written for them."""
+    return [] if file.opt_out_rules.configuration is Configuration.DISABLED else file.opt_outs
 
 
 def _row(row: models.Row) -> FieldRow:

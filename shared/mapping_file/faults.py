@@ -24,7 +24,6 @@ _REMEDIES = {
     "all": _ONE_GROUP,
     "any": _ONE_GROUP,
     "not": _ONE_GROUP,
-    "inverse": "Only columns whose true means opted out can be paired; an inverse pair is not offered yet.",
     "replacements": "Replacements go with `dynamics`: one column, whose values they name.",
 }
 _SHOWN_LENGTH = 40

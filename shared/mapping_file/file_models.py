@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.domain.optout import Configuration, Policy
 from shared.mapping_file.models import (
     AllOf,
     AnyOf,
@@ -20,6 +21,8 @@ from shared.mapping_file.models import (
     fault,
 )
 from shared.mapping_file.table_models import ContactTable, EntityTable, Filter, Key, Link, Privacy, ProfileKey, Table
+
+Regulations = dict[str, Annotated[int, Field(gt=0, strict=True)]]
 
 ATTRIBUTE = "one of Campaign's opt-outs, e.g. blackListEmail or ccpaOptOut"
 
@@ -47,6 +50,16 @@ class Pair(Model):
 
     dynamics: Column = Field(description="a boolean column; true means opted out, e.g. donotbulkemail")
     campaign: Attribute = Field(description=ATTRIBUTE)
+    inverse: bool = Field(False, strict=True, description="true: in the column false is opted out, as in followemail")
+    regulation: str | None = Field(None, description="one of `regulations`; without it the strictest counts")
+
+
+class OptOutRules(Model):
+    """Which way opt-outs travel, who prevails, and by when they must have arrived."""
+
+    configuration: Configuration = Field(Configuration.BIDIRECTIONAL, description="which way opt-outs travel")
+    policy: Policy = Field(Policy.ADOBE, description="who prevails when both sides are heard")
+    regulations: Regulations = Field(default={}, description="days until an opt-out must be in both systems, by law")
 
 
 class File(Model):
@@ -55,6 +68,7 @@ class File(Model):
     version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="1, the version of this format")
     tables: list[Table] = Field(min_length=1, description="the table pairs; one of them contact and profile")
     opt_outs: list[Pair] = Field(default=[], description="the opt-out pairs")
+    opt_out_rules: OptOutRules = Field(OptOutRules(), description="how the two sides are brought into line")
 
 
 OWNERS: dict[tuple[str, ...], type[Model]] = {
@@ -65,6 +79,7 @@ OWNERS: dict[tuple[str, ...], type[Model]] = {
     ("tables", "<entity>", "filter"): Filter,
     ("tables", "<entity>", "links"): Link,
     ("opt_outs",): Pair,
+    ("opt_out_rules",): OptOutRules,
 }
 TAGGED: dict[str, type[Model]] = {
     "<contact>": ContactTable,

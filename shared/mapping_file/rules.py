@@ -29,7 +29,9 @@ def findings(document: Document) -> Iterator[Finding]:
         yield from _modes(document, path, table)
         yield from _guardrail(document, path, rows)
     yield from table_rules.findings(document, tables)
-    yield from _paired_twice(document, _rows(document, ("opt_outs",)))
+    pairs = _rows(document, ("opt_outs",))
+    yield from _paired_twice(document, pairs)
+    yield from _unknown_regulations(document, pairs)
 
 
 def _value(value: Any, path: Path) -> Any:  # noqa: ANN401 - a file may hold anything anywhere
@@ -78,6 +80,14 @@ def _paired_twice(document: Document, pairs: Rows) -> Iterator[Finding]:
             if attribute(name) in seen:
                 yield document.finding(path, f"another pair has `{name}`, too", "Keep one of the pairs.")
             seen.add(attribute(name))
+
+
+def _unknown_regulations(document: Document, pairs: Rows) -> Iterator[Finding]:
+    known = _value(document.value, ("opt_out_rules", "regulations"))
+    for path, name in _named(pairs, "regulation"):
+        if not isinstance(known, dict) or name not in known:
+            reason = f"`opt_out_rules.regulations` gives no days for `{name}`"
+            yield document.finding(path, reason, f"Add it there, e.g. {{{name}: 10}}, or leave this out.")
 
 
 def _key_as_field(document: Document, table: dict[str, Any], rows: Rows) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from shared.ports import Bus, BusUnavailableError
 from shared.stores.letter import DeadLetter, Place, copy_of, from_message, lane_of, number_of
 from shared.stores.service_bus import close_quietly
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 PAGE = 100
 STEP_TIMEOUT_S = 15.0

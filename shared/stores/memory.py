@@ -1,4 +1,4 @@
-"""The ledger, the watermarks and the lanes in memory: fakes that pass the same conformance tests as the real ones."""
+"""Ledger, journal, watermarks and lanes in memory: fakes that pass the same conformance tests as the real ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.change import Lane, RecordKey
+from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow
+from shared.domain.recollection import Recollection
+from shared.errors import Reason, Retry
 from shared.ports import BusUnavailableError, Outgoing
 
 
@@ -81,6 +84,41 @@ class MemoryDeletions:
             return False
         self.taken[table] += 1
         return True
+
+
+class MemoryJournal:
+    """Implements `shared.ports.Journal`. `entries` may be looked at; `refusing` makes `append` fail."""
+
+    def __init__(self) -> None:
+        self.entries: list[JournalEntry] = []
+        self.refusing = False
+
+    async def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Raises Retry while `refusing`."""
+        if self.refusing:
+            raise Retry(Reason.JOURNAL_UNREACHABLE)
+        self.entries += entries
+
+
+class MemoryRecollections:
+    """Implements `shared.optout_ports.Recollections`. `rows` may be looked at."""
+
+    def __init__(self) -> None:
+        self.rows: dict[RecordKey, Recollection] = {}
+        self._versions = itertools.count(1)
+
+    async def get(self, key: RecordKey) -> Recollection:
+        """An empty one where nothing is stored."""
+        return self.rows.get(key, Recollection(key))
+
+    async def put(self, past: Recollection) -> Recollection | None:
+        """The stored one, or None if `past.etag` is not the stored one's."""
+        present = self.rows.get(past.key)
+        if past.etag != (present.etag if present else None):
+            return None
+        stored = replace(past, etag=f"v{next(self._versions)}")
+        self.rows[past.key] = stored
+        return stored
 
 
 class MemoryWatermarks:

@@ -59,16 +59,16 @@ class Table:
 
 
 @asynccontextmanager
-async def reading() -> AsyncIterator[None]:
+async def reading(reason: Reason = Reason.LEDGER_UNREACHABLE) -> AsyncIterator[None]:
     """What fails inside has written nothing: it becomes a Retry."""
-    async with _outcomes(unanswered=Retry):
+    async with _outcomes(Retry, reason):
         yield
 
 
 @asynccontextmanager
-async def writing() -> AsyncIterator[None]:
+async def writing(reason: Reason = Reason.LEDGER_UNREACHABLE) -> AsyncIterator[None]:
     """What gets no answer inside may have been written: it becomes Uncertain. A refusal becomes a Retry."""
-    async with _outcomes(unanswered=Uncertain):
+    async with _outcomes(Uncertain, reason):
         yield
 
 
@@ -79,7 +79,7 @@ def error_code(error: HttpResponseError) -> str:
 
 
 @asynccontextmanager
-async def _outcomes(unanswered: type[Retry]) -> AsyncIterator[None]:
+async def _outcomes(unanswered: type[Retry], reason: Reason) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             yield
@@ -88,6 +88,6 @@ async def _outcomes(unanswered: type[Retry]) -> AsyncIterator[None]:
         if not failed and error.status_code not in REFUSALS:
             raise
         detail = f"HTTP {error.status_code} {error_code(error)}".rstrip()
-        raise (unanswered if failed else Retry)(Reason.LEDGER_UNREACHABLE, detail) from error
+        raise (unanswered if failed else Retry)(reason, detail) from error
     except (AzureError, TimeoutError) as error:
-        raise unanswered(Reason.LEDGER_UNREACHABLE, type(error).__name__) from error
+        raise unanswered(reason, type(error).__name__) from error

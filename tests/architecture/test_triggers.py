@@ -21,6 +21,7 @@ QUEUE_TRIGGERS = triggers("serviceBusTrigger")
 # Why each key is there; the host ignores a key that it does not know, without a word.
 HOST_KEYS = {
     "version": "the schema of this file",
+    "telemetryMode": "the host's own lines and spans go the way of the worker's",
     "functionTimeout": "the protocol's bound on a stalled worker",
     "extensionBundle.id": "where the triggers' extensions come from",
     "extensionBundle.version": "Service Bus extension 5.x",

@@ -103,6 +103,10 @@ class KinWorld:
             read_export=None,  # type: ignore[arg-type]
             ledger=self.ledger,
             family=FamilyFake(self),
+            journal=None,  # type: ignore[arg-type]  # nobody opts out here
+            recollections=None,  # type: ignore[arg-type]
+            waiting_opt_outs=None,  # type: ignore[arg-type]
+            changed_profiles=None,  # type: ignore[arg-type]
             deletions=MemoryDeletions(),
             watermarks=None,  # type: ignore[arg-type]
             bus=self.broker,
@@ -257,6 +261,9 @@ class DynamicsFake:
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
         raise NotImplementedError
 
+    async def own_user(self) -> str:
+        raise NotImplementedError
+
 
 @dataclass
 class CampaignFake:
@@ -315,7 +322,7 @@ class CampaignFake:
     async def update_profile(self, contact_id: str, handle: str | None, fields: Mapping[str, Value]) -> bool:
         return await self._write(f"PATCH {contact_id[:4]}", lambda: self._update_contact(contact_id, handle, fields))
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
         raise NotImplementedError
 
     async def delete_profile(self, handle: str) -> bool:

@@ -27,6 +27,7 @@ from shared.domain.mapping import (
     TooLong,
     WhenFilteredOut,
 )
+from shared.domain.optout import Configuration, OptOutRules, Policy
 from shared.mapping_file import MappingError, Severity, parse, read
 from shared.mapping_file.document import LARGEST
 
@@ -203,6 +204,20 @@ def test_campaigns_newer_word_is_an_alias_of_the_older(name: str) -> None:
     assert mapping.opt_outs == (OptOutPair("donotcall", f"blackList{name}"),)
 
 
+def test_every_key_of_the_opt_outs_reaches_the_mapping() -> None:
+    pair = {"dynamics": "followemail", "campaign": "ccpaOptOut", "inverse": True, "regulation": "ccpa"}
+    chosen = {"configuration": "bidirectional", "policy": "attribute_timestamps", "regulations": {"ccpa": 15}}
+    mapping = read(text(opt_outs=[pair]) + yaml.safe_dump({"opt_out_rules": chosen})).contact
+    assert mapping.opt_outs == (OptOutPair("followemail", "ccpaOptOut", inverse=True, regulation="ccpa"),)
+    assert mapping.opt_out_rules == OptOutRules(policy=Policy.ATTRIBUTE_TIMESTAMPS, regulations={"ccpa": 15})
+
+
+def test_disabled_opt_outs_may_stay_in_the_file() -> None:
+    mapping = read(text() + yaml.safe_dump({"opt_out_rules": {"configuration": "disabled"}})).contact
+    assert (mapping.opt_outs, mapping.opt_out_columns) == ((), frozenset())
+    assert mapping.opt_out_rules.configuration is Configuration.DISABLED
+
+
 @pytest.mark.parametrize("word", ["no", "NO", "on", "off", "y", "012", "1:30", "1_000", "2026-01-31", "0x1F", "1e3"])
 def test_a_word_stays_the_text_that_it_looks_like(word: str) -> None:
     """Older YAML makes Norway false, a postal code octal and a time sexagesimal."""
@@ -253,7 +268,13 @@ _VALUES = st.recursive(
 @given(_VALUES, _VALUES)
 def test_any_shape_at_all_gives_findings(whole: Any, inner: Any) -> None:
     """Whatever stands where, nothing is raised, and what is not a mapping is told why."""
-    for content in (yaml.safe_dump(whole), text(fields=inner, filters=whole), text(opt_outs=inner, privacy=whole)):
+    rules = text() + yaml.safe_dump({"opt_out_rules": inner})
+    for content in (
+        yaml.safe_dump(whole),
+        text(fields=inner, filters=whole),
+        text(opt_outs=inner, privacy=whole),
+        rules,
+    ):
         parsed = parse(content)
         assert (parsed.mappings is None) is any(one.severity is Severity.ERROR for one in parsed.findings)
 

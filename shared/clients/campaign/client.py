@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 from shared.clients.calls import Request, Response, Sender
 from shared.clients.campaign import wire, wire_resources
+from shared.clients.campaign.changes import ChangedListing
 from shared.clients.campaign.config import REASONS, CampaignConfig
 from shared.clients.campaign.listing import ProfileListing, Trail, count_profiles
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Profile, Value
 from shared.domain.ledger import Progress
 from shared.domain.mapping import Privacy, Resource
+from shared.optout_ports import ChangedProfile
 from shared.ports import Campaign, Records
 
 
@@ -44,9 +46,9 @@ class CampaignClient(Campaign, Records):
         request = wire.update_request(self._config, handle or contact_id, fields)
         return wire.read_updated(await self._send(request), fields)
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        """Set the attributes to TRUE. False: there is no such profile."""
-        request = wire.opt_out_request(self._config, handle, attributes)
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        """Set opt-outs. False: there is no such profile."""
+        request = wire.flags_request(self._config, handle, attributes)
         return wire.read_updated(await self._send(request), attributes)
 
     async def delete_profile(self, handle: str) -> bool:
@@ -97,6 +99,11 @@ class CampaignClient(Campaign, Records):
     def profiles(self, page_size: int) -> ProfileListing:
         """Every profile with its externalId, page by page; see the listing for what it raises and costs."""
         return ProfileListing(self._config, self._send, page_size)
+
+    async def changed_since(self, moment: datetime) -> AsyncIterator[Sequence[ChangedProfile]]:
+        """Pages of the profiles of contacts changed at or after that moment, newest first."""
+        async for page in ChangedListing(self._config, self._send, moment):
+            yield page
 
     async def profile_count(self) -> int | None:
         """How many profiles there are; None where Campaign does not say. Two engine calls. Raises Outcome."""

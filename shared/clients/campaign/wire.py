@@ -94,9 +94,9 @@ def delete_request(config: CampaignConfig, handle: str) -> Request:
     return Request(SYSTEM, "profile", "DELETE", _profile_url(config, handle), headers(config))
 
 
-def opt_out_request(config: CampaignConfig, handle: str, attributes: Iterable[str]) -> Request:
-    """Opted out is TRUE on both sides."""
-    return update_request(config, handle, dict.fromkeys(sorted(attributes), True))
+def flags_request(config: CampaignConfig, handle: str, attributes: Mapping[str, bool]) -> Request:
+    """Opt-outs; TRUE is opted out."""
+    return update_request(config, handle, dict(sorted(attributes.items())))
 
 
 def read_updated(response: Response, names: Iterable[str]) -> bool:
@@ -212,7 +212,7 @@ def flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, V
 
 def _opt_outs(document: Mapping[str, Any]) -> dict[str, Flag]:
     return {
-        name: Flag(_boolean(document[name], name), _moment(document.get(f"{name}LastModified"), name))
+        name: Flag(_boolean(document[name], name), moment_of(document, f"{name}LastModified"))
         for name in OPT_OUT_ATTRIBUTES
         if name in document
     }
@@ -224,15 +224,17 @@ def _boolean(value: object, name: str) -> bool:
     return value
 
 
-def _moment(text: object, name: str) -> datetime:
+def moment_of(document: Mapping[str, Any], name: str) -> datetime:
+    """A time as Campaign shows it; an empty one is the oldest. Raises Retry where it is not readable."""
+    text = document.get(name)
     if text in (None, ""):
         return OLDEST
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise _unreadable(f"{name}LastModified") from None
+        raise _unreadable(name) from None
     if moment.tzinfo is None:
-        raise _unreadable(f"{name}LastModified")
+        raise _unreadable(name)
     return moment
 
 

@@ -59,7 +59,7 @@ class MsalTokens:
             if self._application is None:
                 self._application = msal.ConfidentialClientApplication(
                     self._config.client_id,
-                    client_credential=self._config.client_secret,
+                    client_credential=_credential(self._config),
                     authority=self._config.authority,
                     instance_discovery=False,
                     timeout=self._config.timeout_s,
@@ -70,8 +70,15 @@ class MsalTokens:
         except (OSError, msal.exceptions.MsalServiceError) as error:
             raise Retry(REASONS.unreachable, f"token service: {type(error).__name__}") from None
         except ValueError:
-            raise Halt(REASONS.credentials, "token service: DYNAMICS_AUTHORITY is not a known tenant") from None
+            wrong = "DYNAMICS_AUTHORITY is not a known tenant, or DYNAMICS_CLIENT_CERTIFICATE cannot be read"
+            raise Halt(REASONS.credentials, f"token service: {wrong}") from None
         return result
+
+
+def _credential(config: DynamicsConfig) -> str | dict[str, str]:
+    """One PEM holds the private key and the certificate; MSAL finds each in it."""
+    pem = config.client_certificate
+    return {"private_key": pem, "public_certificate": pem} if pem else config.client_secret
 
 
 def _granted(result: Mapping[str, Any]) -> str:

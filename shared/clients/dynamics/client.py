@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -10,23 +9,20 @@ from typing import TypeVar
 
 from shared.clients.calls import Sender
 from shared.clients.dynamics import wire
-from shared.clients.dynamics.batch import OPERATIONS_MAX
+from shared.clients.dynamics.activities import ActivityWriter
 from shared.clients.dynamics.config import REASONS, DynamicsConfig
 from shared.clients.dynamics.loader import Loader
-from shared.clients.dynamics.wire_activities import (
-    ADOBE_TABLES,
-    OPERATIONS_PER_ORDER,
-    ActivityTables,
-    activities_request,
-    read_activities,
-)
+from shared.clients.dynamics.wire_timeline import Entry, read_timeline, timeline_request
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.change import CONTACT, RecordKey
 from shared.domain.contact import Contact
 from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent
 from shared.domain.mapping import Mappings
+from shared.domain.timeline import ActivityTables
 from shared.errors import Drop, Reason
 from shared.ports import Dynamics, Recorded
+from shared.timeline_file import ADOBE_TABLES
 
 WINDOW_S = 0.005
 T = TypeVar("T")
@@ -49,11 +45,13 @@ class DynamicsClient(Dynamics):
         tables: ActivityTables = ADOBE_TABLES,
         window_s: float = WINDOW_S,
     ) -> None:
-        self._config, self._mappings, self._now, self._tables = config, mappings, now, tables
+        self._config, self._mappings = config, mappings
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
+        self._activities = ActivityWriter(config, self._exchange, tables, now)
         self._window_s = window_s
         self._names = {CONTACT: wire.CONTACTS}
         self._loaders: dict[str, Loader[Contact]] = {}
+        self._own_user: str | None = None
 
     async def read(self, record: RecordKey) -> Contact | None:
         """The row as it is now; None if there is none. Raises ValueError for an id that is no GUID."""
@@ -76,19 +74,29 @@ class DynamicsClient(Dynamics):
         return wire.read_opt_outs_written(await self._exchange.send(request))
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, 500 a request; in the order given. One that exists already is done.
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done.
 
         Raises Retry, never Uncertain: the ids are ours, so the same orders may be sent again.
         """
-        recorded: list[Recorded] = []
-        for some in _slices(orders, OPERATIONS_MAX // OPERATIONS_PER_ORDER):
-            request = activities_request(self._config, some, self._tables, f"batch_{uuid.uuid4()}")
-            recorded += read_activities(await self._exchange.send(request), len(some), self._now())
-        return recorded
+        return await self._activities.record(orders)
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
+        """The name of the event's table, once it is known to be there with every column. Raises Halt, Retry."""
+        return (await self._activities.find(event)).name
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
+        """What regards the contact, whoever wrote it; the latest first. Raises ValueError for an id that is no GUID."""
+        return read_timeline(await self._exchange.send(timeline_request(self._config, contact_id)))
 
     async def whoami(self) -> str:
         """The id of the application user that the bridge writes as."""
         return wire.read_whoami(await self._exchange.send(wire.whoami_request(self._config)))
+
+    async def own_user(self) -> str:
+        """As `whoami`, asked once."""
+        if self._own_user is None:
+            self._own_user = await self.whoami()
+        return self._own_user
 
     async def _name(self, table: str) -> wire.TableName:
         if table not in self._names:

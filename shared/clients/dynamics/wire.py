@@ -73,7 +73,7 @@ def ids_per_read(config: DynamicsConfig, table: TableName, columns: Sequence[str
 
 def rows_request(config: DynamicsConfig, table: TableName, columns: Sequence[str], ids: Sequence[str]) -> Request:
     """The rows with these ids, as far as they exist, with the columns and the labels of their values."""
-    select = ",".join(dict.fromkeys((*columns, table.id_column, "modifiedon")))
+    select = ",".join(dict.fromkeys((*columns, table.id_column, "modifiedon", "_modifiedby_value")))
     values = ",".join(f"'{checked_id(record_id)}'" for record_id in ids)
     condition = f"Microsoft.Dynamics.CRM.In(PropertyName='{table.id_column}',PropertyValues=[{values}])"
     url = f"{config.base}/{table.entity_set}?$select={quote(select, safe=',')}&$filter={quote(condition, safe='')}"
@@ -143,6 +143,7 @@ def _row(row: Mapping[str, Any], table: TableName, columns: Sequence[str]) -> Co
             modified_on=datetime.fromisoformat(row["modifiedon"]).astimezone(UTC),
             columns={name: _value(row.get(name)) for name in columns},
             labels={name: str(row[f"{name}@{_LABEL}"]) for name in columns if f"{name}@{_LABEL}" in row},
+            modified_by=str(UUID(row["_modifiedby_value"])) if row.get("_modifiedby_value") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Retry(REASONS.unreachable, f"{table.entity_set}: a row of the answer is not readable") from None

@@ -27,7 +27,11 @@ def world(dataverse: Dataverse, tls: Tls, receiver: Receiver) -> Any:
         dataverse=dataverse,
         campaign=SimpleNamespace(url="http://127.0.0.1:9"),
         host=SimpleNamespace(url=receiver.url.removesuffix("/api/dataverse")),
-        settings={"DYNAMICS_AUTHORITY": authority, "WEBHOOK_SECRETS": "new,old"},
+        settings={
+            "DYNAMICS_AUTHORITY": authority,
+            "WEBHOOK_SECRETS": "new,old",
+            "MAPPING_FILE": "sandbox/mapping.yaml",
+        },
     )
 
 
@@ -42,16 +46,20 @@ async def steps(people: People) -> dict[str, str | None]:
     return {step["name"].removeprefix("Dynamics-Campaign bridge: "): step["filteringattributes"] for step in found}
 
 
-async def test_contact_comes_with_the_columns_of_the_mapping(world: Any, people: People):
+async def test_every_mapped_table_comes_with_its_columns_and_is_tracked(world: Any, people: People, admin: Client):
     assert await register(world, people) is True
     assert await register(world, people) is False
     found = await steps(people)
-    assert set(found) == {f"{message} of contact" for message in ("Create", "Update", "Delete")}
+    tables = ("contact", "new_dealer", "new_vehicle", "new_servicevisit", "new_servicepart")
+    assert set(found) == {f"{message} of {table}" for table in tables for message in ("Create", "Update", "Delete")}
     assert "donotbulkemail" in (found["Update of contact"] or "").split(",")
+    assert {"new_contactid", "new_dealerid", "new_vin"} <= set((found["Update of new_vehicle"] or "").split(","))
+    definitions = await admin.get("EntityDefinitions?$select=LogicalName&$filter=ChangeTrackingEnabled eq true")
+    assert {one["LogicalName"] for one in definitions.json["value"]} >= set(tables)
 
 
 async def test_tables_are_added_to_those_that_are_there(world: Any, people: People):
-    await register(world, people)
+    await register(world, people, {"contact": ("firstname",)})
     assert await register(world, people, TABLES) is True
     assert await register(world, people, TABLES) is False
     found = await steps(people)

@@ -17,9 +17,12 @@ from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.metadata import TableMetadata
 from shared.clients.dynamics.sample import SampleRows, Total
+from shared.clients.dynamics.wire import checked_id
+from shared.clients.dynamics.wire_timeline import Entry
 from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent
 from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Mappings, Privacy, Resource
@@ -29,8 +32,16 @@ from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.dead_letters import DeadLetters, Removal
 from shared.stores.letter import DeadLetter, Place
-from shared.stores.memory import MemoryDeletions, MemoryFamily, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import (
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.telemetry import Telemetry
+from shared.timeline_file import ADOBE_TABLES
 from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, VALUES
 
 
@@ -62,6 +73,7 @@ class FakeDynamics(DynamicsClient):
         self.written: list[Mapping[str, bool]] = []
         self.failure: Exception | None = None
         self.refused: frozenset[str] = frozenset()
+        self.entries: list[Entry] = []
 
     async def read(self, record: RecordKey) -> Contact | None:
         self._fail()
@@ -76,15 +88,27 @@ class FakeDynamics(DynamicsClient):
         self._fail()
         return "5e1f0000-0000-4000-8000-000000000001"
 
+    async def own_user(self) -> str:
+        return await self.whoami()
+
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         assert self.writable, "a command that only looks must not write"
         self.written.append(columns)
         return True
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        raise AssertionError("no command writes to the timeline")
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
         self._fail()
-        assert all(order.fact.contact_id != CONTACT_ID for order in orders)
-        return [Recorded.REFUSED if str(o.fact.event) in self.refused else Recorded.NO_CONTACT for o in orders]
+        checked_id(contact_id)
+        return self.entries
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
+        self._fail()
+        if str(event) in self.refused:
+            raise Halt(Reason.TIMELINE_TABLES, f"there is no table acme_{event}")
+        return f"acme_{event}"
 
     def _fail(self) -> None:
         if self.failure:
@@ -126,8 +150,8 @@ class FakeCampaign(CampaignClient):
         self._called("update", write=True)
         return self.row is not None
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._called("opt_out", write=True)
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._called("write_flags", write=True)
         return self.row is not None
 
     async def delete_profile(self, handle: str) -> bool:
@@ -346,6 +370,10 @@ class FakeApp:
             ledger=self.ledger,
             family=self.family,
             deletions=MemoryDeletions(),
+            journal=MemoryJournal(),
+            recollections=MemoryRecollections(),
+            waiting_opt_outs=unused,
+            changed_profiles=unused,
             watermarks=MemoryWatermarks(),
             bus=self.bus,
             clock=self.clock,
@@ -370,6 +398,7 @@ class FakeApp:
             inspection=Inspection(self.tables, self.resources, self.sample),
             dead_letters=self.dead_letters,
             mappings=unused,
+            tables=ADOBE_TABLES,
             close=self._close,
         )
 

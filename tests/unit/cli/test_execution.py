@@ -47,7 +47,7 @@ async def test_a_claimed_record_comes_back_later_and_the_opt_outs_are_settled_al
     assert (verify.ending, verify.reason, verify.settled) == ("later", "claimed", False)
     assert verify.remedy is not None
     assert verify.after_s is not None
-    assert verify.after_s >= 9
+    assert 2 < verify.after_s <= 7, "most claims are released long before their end"
     assert optout.reason == "written"
 
 

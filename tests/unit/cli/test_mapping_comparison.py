@@ -14,6 +14,7 @@ from shared.domain.conversion import Target, TargetType, Types
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup, Picklist, TooLong
 from shared.domain.filters import All, Any, Condition, Not, Operator
 from shared.domain.mapping import DeleteMode, Mapping, Mappings, OptOutPair, Privacy
+from shared.domain.optout import Configuration, OptOutRules, Policy
 
 ACTIVE = Condition("statecode", Operator.EQUALS, 0)
 OLD = Mapping("old", "contact", (FieldRow("lastName", FromColumn("lastname")), FieldRow("fax", FromColumn("fax"))))
@@ -90,6 +91,18 @@ def test_what_the_bridge_would_do_in_another_way_is_said_in_words():
         "filters: everybody → statecode equals 0",
         "delete_mode: privacy_request → ignore",
         "privacy: none → gdpr ns",
+    ]
+
+
+def test_a_change_of_the_opt_out_rules_is_said_in_words():
+    pair = OptOutPair("followemail", "blackListEmail", inverse=True, regulation="ccpa")
+    rules = OptOutRules(Configuration.CAMPAIGN_TO_DYNAMICS, Policy.LEAST_PERMISSIVE, {"ccpa": 15})
+    before = replace(OLD, opt_outs=(), opt_out_rules=OptOutRules(regulations={"ccpa": 10}))
+    assert list(words(before, replace(OLD, opt_outs=(pair,), opt_out_rules=rules))) == [
+        "opt-out blackListEmail is new: followemail (inverse; under ccpa)",
+        "opt-out configuration: bidirectional → campaign_to_dynamics",
+        "opt-out policy: adobe → least_permissive",
+        "regulation ccpa: 10 days → 15 days",
     ]
 
 

@@ -125,7 +125,7 @@ async def test_opt_outs_are_named_with_the_side_that_is_written():
     fake = FakeApp(contact=a_contact(donotfax=True), profile=a_profile(opted_out=flags))
     told = await rehearsed(fake, Why.OPTOUT)
     assert "write to Dynamics, if the row is still this version: donotbulkemail = TRUE" in orders(told)
-    assert "opt the profile out: blackListFax = TRUE" in orders(told)
+    assert "write the profile's opt-outs: blackListFax = TRUE" in orders(told)
 
 
 async def test_what_was_not_looked_at_is_left_open():

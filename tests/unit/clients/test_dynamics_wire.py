@@ -40,7 +40,7 @@ def test_a_read_asks_for_the_mapped_columns_of_many_rows_at_once():
     parts = urlsplit(request.url)
     assert parts.path == "/api/data/v9.2/contacts"
     assert parse_qs(parts.query) == {
-        "$select": ["firstname,_parentcustomerid_value,modifiedon,contactid"],
+        "$select": ["firstname,_parentcustomerid_value,modifiedon,contactid,_modifiedby_value"],
         "$filter": [f"Microsoft.Dynamics.CRM.In(PropertyName='contactid',PropertyValues=['{A}','{B}'])"],
     }
     assert request.headers["Prefer"] == 'odata.include-annotations="OData.Community.Display.V1.FormattedValue"'

@@ -16,7 +16,7 @@ CONTACTS = "https://acme.crm4.dynamics.com/api/data/v9.2/contacts"
 
 def test_the_rows_that_changed_last():
     request = sample_request(CONFIG, CONTACTS_TABLE, ["firstname", "_parentcustomerid_value"], 20)
-    properties = "firstname,_parentcustomerid_value,contactid,modifiedon"
+    properties = "firstname,_parentcustomerid_value,contactid,modifiedon,_modifiedby_value"
     assert request.url == f"{CONTACTS}?$select={properties}&$orderby=modifiedon%20desc&$top=20"
     assert "include-annotations" in request.headers["Prefer"]
     assert (request.method, request.repeatable) == ("GET", True)

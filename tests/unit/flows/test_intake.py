@@ -72,3 +72,9 @@ def test_a_hint_says_whether_the_announcement_was_of_a_creation(change: RowChang
 def test_a_table_that_is_not_mapped_gives_none(change: RowChange) -> None:
     event = RowEvent(RecordKey("account", KEY.id), change, None, None)
     assert decide(Mappings(MAPPING), event, Source.WEBHOOK, "event", NOW) == []
+
+
+def test_an_opt_out_hint_says_when_dynamics_stored_the_change() -> None:
+    event = RowEvent(KEY, UPDATE, frozenset({"first", "no_mail"}), "user", NOW)
+    hints = decide(Mappings(MAPPING), event, Source.WEBHOOK, "event", NOW)
+    assert {hint.why: hint.changed_at for hint in hints} == {Why.UPSERT: None, Why.OPTOUT: NOW}
