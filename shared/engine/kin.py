@@ -110,7 +110,7 @@ class Kin:
                 raise Retry(Reason.CHILD_BUSY, str(child), after_s=self._soon_s())
 
     async def doubt_children(self) -> None:
-        """The parent is gone: Campaign deleted its children with it, or hides them."""
+        """The parent is gone, or was: Campaign deleted its children with it, or hid them."""
         doubted = [child async for child, row in self._children() if await self._doubt(row)]
         await self._hint_children(doubted, self.token)
 
