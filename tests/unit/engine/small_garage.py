@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.filters import Condition, Operator
-from shared.domain.ledger import Claim, LedgerRow, Present, Unknown
+from shared.domain.ledger import Claim, LedgerRow, Unknown
 from shared.domain.mapping import DeleteMode, FieldRow, FromColumn, Link, Mappings, Resource
 from shared.domain.mapping import Mapping as Pair
 from shared.engine.deliver import Engine, Patience
@@ -190,11 +190,7 @@ class Garage:
         """The record's row as it is stored."""
         return self.known.ledger.rows[key]
 
-    def present(self, key: RecordKey) -> bool:
-        """Whether the ledger says that the record is in Campaign."""
-        return isinstance(self.ledger(key).state, Present)
-
-    def hinted(self) -> set[RecordKey]:
-        """The records that hints in the queues name, but for copies that come back by schedule."""
+    def hinted(self, key: RecordKey) -> int:
+        """How many hints about the record the engine itself has sent; copies that come back are none."""
         sent = [decode_hint(outgoing.body) for _, outgoing in self.known.everything_sent()]
-        return {hint.record for hint in sent if hint.source is Source.FLOW}
+        return sum(hint.record == key and hint.source is Source.FLOW for hint in sent)
