@@ -177,7 +177,11 @@ class World:
             self.profile.flags["blackListEmail"] = Flag(value, self.clock.now())
             self.note(f"person: Campaign flag={value}")
             if announced:
-                self.announce(RowEvent(KEY, RowChange.UPDATE, frozenset({"stop"}), None), late=True)
+                self.exported()
+
+    def exported(self) -> None:
+        """Campaign's next file shows the changed flag, whoever changed it: a person, or a late write of ours."""
+        self.announce(RowEvent(KEY, RowChange.UPDATE, frozenset({"stop"}), None), late=True)
 
     def _touched(self, change: RowChange, columns: frozenset[str], *, person: bool = True) -> None:
         self.version += 1
@@ -424,6 +428,7 @@ class CampaignFake:
             for name, value in attributes.items():
                 if profile.flags[name].value != value:
                     profile.flags[name] = Flag(value, self.world.clock.now())
+                    self.world.exported()
             return True
 
         return bool(await self._write("PATCH flag", apply))
