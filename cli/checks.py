@@ -8,14 +8,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from cli.deadletters.listing import first
 from cli.diagnosis import Check, Title, UnhealthyError
-from cli.letters import first
 from shared.app import ROOT, App
 from shared.domain.change import Lane, RecordKey
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
 from shared.flows import engagement
 from shared.ports import Recorded
+from shared.stores.letter import Box
 
 # A row that no environment has: derived from a name, as all our own ids are.
 NOBODY = str(uuid.uuid5(engagement.ACTIVITIES, "nobody"))
@@ -117,8 +118,8 @@ async def queue(lane: Lane, app: App) -> str:
 
     Raises BusUnavailableError.
     """
-    letters = app.dead_letters.parked() if lane is Lane.PARKED else app.dead_letters.dead(lane)
-    waits = await first(letters) is not None
+    box = Box(lane, "parked" if lane is Lane.PARKED else "dead")
+    waits = await first(app.dead_letters.letters(box)) is not None
     return "messages wait for a person: `bridge deadletters list`" if waits else "nothing waits for a person"
 
 

@@ -60,11 +60,11 @@ class _Unread(Exception):
     """The rest depends on something that was not read."""
 
 
-async def rehearse(ports: Ports, evidence: Evidence, why: Why) -> Rehearsal:
-    """Calls nobody and writes nothing. `ports` gives clock, timings and mapping."""
+async def rehearse(ports: Ports, evidence: Evidence, why: Why, hint: Hint | None = None) -> Rehearsal:
+    """Calls nobody and writes nothing. `ports` gives clock, timings and mapping. `hint`: a certain one."""
     steps: list[Step] = []
     try:
-        reason = await work(_stand_ins(ports, evidence, steps), _hint(evidence, why))
+        reason = await work(_stand_ins(ports, evidence, steps), hint or _hint(evidence, why))
     except _Unread as unread:
         return Rehearsal(why, tuple(steps), "open", None, str(unread))
     except Outcome as outcome:

@@ -40,11 +40,14 @@ from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Ports
 from shared.settings import Settings
+from shared.stores.append_log import AppendLog
 from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
 from shared.stores.files import SftpFiles
+from shared.stores.letter_desk import CONTAINER as LETTER_DESK
+from shared.stores.letter_desk import LetterDesk
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
@@ -67,6 +70,7 @@ class App:
     dynamics: DynamicsClient
     campaign: CampaignClient
     dead_letters: DeadLetters
+    letter_desk: LetterDesk
     mappings: BlobMappings
     close: Callable[[], Awaitable[None]]
 
@@ -129,6 +133,7 @@ def build(config: Settings) -> App:
         dynamics=dynamics,
         campaign=campaign,
         dead_letters=connections.dead_letters,
+        letter_desk=LetterDesk(AppendLog(connections.blobs, LETTER_DESK), SystemClock()),
         mappings=mappings,
         close=connections.close,
     )
