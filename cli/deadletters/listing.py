@@ -59,7 +59,9 @@ class Group:
 
 async def waiting(dead_letters: DeadLetters, choice: Choice) -> AsyncGenerator[DeadLetter, None]:
     """Those chosen, box by box, oldest first. Only looks. Raises BusUnavailableError."""
-    for box in filter(choice.looks_into, boxes()):
+    looked_into = [box for box in boxes() if choice.looks_into(box)]
+    await dead_letters.connect(looked_into)
+    for box in looked_into:
         async with aclosing(dead_letters.letters(box)) as letters:
             async for letter in letters:
                 if choice.takes(letter):

@@ -54,6 +54,7 @@ async def plan(dead_letters: DeadLetters, verb: Verb, choice: Choice, horizon: M
     """Looks through every box once; `horizon`: that of an earlier plan. Raises BusUnavailableError."""
     made = Plan(verb, choice)
     numbers: set[int] = set()
+    await dead_letters.connect(boxes())
     for box in boxes():
         last = None if horizon is None else horizon.get(box, 0)
         made.horizon[box] = last or 0

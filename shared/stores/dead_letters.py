@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -44,6 +44,10 @@ class DeadLetters:
         """Close the links; a later call opens them again."""
         receivers, self._open = self._open, {}
         await asyncio.gather(*(close_quietly(receiver, queue) for (queue, _), receiver in receivers.items()))
+
+    async def connect(self, boxes: Iterable[Box]) -> None:
+        """Open the links for looking into them, all at the same time: one after the other they take many seconds."""
+        await asyncio.gather(*(self._link(box.queue, box.place) for box in boxes))
 
     async def letters(self, box: Box, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         """What lies in a box after that number, in the broker's order. Only looks: nothing is locked or counted."""
@@ -127,14 +131,27 @@ class DeadLetters:
             after = number_of(page[-1])
 
     async def _page(self, queue: Lane, place: Live, first: int) -> Sequence[ServiceBusReceivedMessage]:
-        if (queue, place) not in self._open:
-            self._open[queue, place] = self._receiver(queue, place)
+        receiver = await self._link(queue, place)
         try:
             async with bounded(queue):
-                return await self._open[queue, place].peek_messages(max_message_count=PAGE, sequence_number=first)
+                return await receiver.peek_messages(max_message_count=PAGE, sequence_number=first)
         except BusUnavailableError:
-            await close_quietly(self._open.pop((queue, place)), queue)
+            await self._drop(queue, place)
             raise
+
+    async def _link(self, queue: Lane, place: Live) -> ServiceBusReceiver:
+        if (queue, place) not in self._open:
+            self._open[queue, place] = self._receiver(queue, place)
+            try:
+                async with bounded(queue):
+                    await self._open[queue, place].__aenter__()
+            except BusUnavailableError:
+                await self._drop(queue, place)
+                raise
+        return self._open[queue, place]
+
+    async def _drop(self, queue: Lane, place: Live) -> None:
+        await close_quietly(self._open.pop((queue, place)), queue)
 
     def _receiver(self, queue: Lane, place: Live) -> ServiceBusReceiver:
         sub_queue = ServiceBusSubQueue.DEAD_LETTER if place == "dead" else None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from cli.deadletters.choice import boxes as every_box
 from cli.wiring import Wiring
 from shared.app import App
 from shared.clients.campaign.client import CampaignClient
@@ -190,6 +191,9 @@ class FakeDeadLetters(DeadLetters):
         self.on_copy: Callable[[Copy], None] = lambda _: None
         self.pages: list[int] = []
         self.open_listings = 0
+
+    async def connect(self, boxes: Iterable[Box]) -> None:
+        assert set(boxes) <= set(every_box())
 
     async def letters(self, box: Box, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         if self.failure and not self.fail_after:
