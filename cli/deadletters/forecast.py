@@ -100,7 +100,9 @@ class Forecaster:
         if self._refused_as_before(letter, evidence, rehearsal):
             words = "The row and the mapping are as they were when it was refused."
             return _of(letter, "still_failing", words, letter.reason, rehearsal.calls)
-        return _of(letter, _verdict(rehearsal), rehearsal.meaning, rehearsal.reason, rehearsal.calls)
+        follow = [step.order for step in rehearsal.steps if step.order.startswith("send a hint")]
+        words = " Then: ".join([rehearsal.meaning, *follow])
+        return _of(letter, _verdict(rehearsal), words, rehearsal.reason, rehearsal.calls)
 
     def _refused_as_before(self, letter: DeadLetter, evidence: Evidence, rehearsal: Rehearsal) -> bool:
         """A rehearsal cannot ask for a refusal; whether anything has changed since can be told."""
@@ -130,8 +132,7 @@ class Forecaster:
 def _verdict(rehearsal: Rehearsal) -> Verdict:
     match rehearsal.ending:
         case "settled":
-            hints = any(step.order.startswith("send a hint") for step in rehearsal.steps)
-            return "would_apply" if hints or rehearsal.reason in APPLIED else "already_settled"
+            return "would_apply" if rehearsal.reason in APPLIED else "already_settled"
         case "later":
             return "would_wait"
         case "parked" | "halted":

@@ -1,0 +1,139 @@
+"""What a replay of each letter would lead to, told without a write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cli.deadletters.forecast import Forecast, Forecaster
+from shared.domain.change import Hint, Lane, RecordKey, Source, Why
+from shared.domain.conversion import Target, TargetType, Types
+from shared.domain.fact import EmailEvent, Fact, FactChunk
+from shared.domain.ledger import Claim, LedgerRow, Present, Unknown
+from shared.errors import Halt, Reason, Retry
+from shared.stores.letter import DeadLetter
+from shared.wire import encode
+from tests.unit.cli.fakes import FakeApp
+from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_letter, a_profile
+
+DIGEST = MAPPING.desired(a_contact()).digest
+PARKED = a_letter(3, queue=Lane.PARKED, place="parked", reason="refused_email")
+
+
+async def told(fake: FakeApp, letter: DeadLetter, *, look: bool = True, **how: object) -> Forecast:
+    app = fake.build(fake.wiring().settings(None))
+    forecast = await Forecaster(app, look, **{"mapping_since": None, **how}).one(letter, letter.body)  # type: ignore[arg-type]
+    assert fake.bus.lanes == []
+    return forecast
+
+
+def known(state: Present | Unknown | None = None) -> FakeApp:
+    """Both sides agree; a write would be an error of the test."""
+    fake = FakeApp(contact=a_contact(), profile=a_profile())
+    fake.remember(LedgerRow(KEY, state or Present(DIGEST)))
+    return fake
+
+
+def chunk(*contacts: str) -> DeadLetter:
+    facts = tuple(Fact(f"f{n}", EmailEvent.OPEN, contact, "DM1", "D1", NOW) for n, contact in enumerate(contacts))
+    return a_letter(4, queue=Lane.TIMELINE, lane=Lane.TIMELINE, body=encode(FactChunk("chunk-1", facts, NOW)))
+
+
+async def test_newer_data_has_settled_it_already():
+    fake = known()
+    forecast = await told(fake, a_letter(1))
+    assert (forecast.verdict, forecast.reason, forecast.calls, fake.campaign.calls) == (
+        "already_settled",
+        "unchanged",
+        0,
+        [],
+    )
+
+
+async def test_what_the_other_side_lacks_would_be_applied():
+    forecast = await told(known(Present("older")), a_letter(1))
+    assert (forecast.verdict, forecast.reason, forecast.calls) == ("would_apply", "written", 1)
+
+
+async def test_campaign_is_asked_only_where_the_decision_depends_on_it():
+    fake = known(Unknown())
+    assert (await told(fake, a_letter(1), look=False)).verdict == "unknown"
+    assert fake.campaign.calls == []
+    assert (await told(fake, a_letter(1))).verdict == "already_settled"
+    assert fake.campaign.calls == ["profile"]
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "mapping_since", "verdict"),
+    [
+        (timedelta(minutes=-1), None, "still_failing"),
+        (timedelta(minutes=+9), None, "would_apply"),
+        (timedelta(minutes=-1), NOW, "still_failing"),
+        (timedelta(minutes=-1), NOW + timedelta(minutes=9), "would_apply"),
+    ],
+)
+async def test_what_was_refused_is_refused_again_unless_row_or_mapping_changed(changed_at, mapping_since, verdict):
+    fake = FakeApp(contact=replace(a_contact(), modified_on=NOW + changed_at), profile=a_profile(lastName="Other"))
+    fake.remember(LedgerRow(KEY, Present("older")))
+    forecast = await told(fake, PARKED, mapping_since=mapping_since)
+    assert forecast.verdict == verdict
+
+
+async def test_a_value_that_still_does_not_fit_is_told_by_the_decision_itself():
+    fake = known(Present("older"))
+    fake.dynamics.row = a_contact(lastname="x" * 500)
+    fake.mapping = replace(MAPPING, types=Types({}, {"lastName": Target(TargetType.STRING, 60)}))
+    forecast = await told(fake, replace(PARKED, reason="value_too_long"))
+    assert (forecast.verdict, forecast.reason) == ("still_failing", "value_too_long")
+
+
+async def test_a_claimed_record_would_wait():
+    fake = known()
+    fake.remember(LedgerRow(KEY, Unknown(), claim=Claim("t", NOW + timedelta(seconds=30))))
+    assert (await told(fake, a_letter(1))).verdict == "would_wait"
+
+
+@pytest.mark.parametrize(
+    ("letter", "verdict", "reason"),
+    [
+        (replace(PARKED, lane=None), "still_failing", None),
+        (replace(PARKED, body=b"?"), "still_failing", "malformed"),
+        (a_letter(1, queue=Lane.BULK, lane=Lane.BULK), "unknown", None),
+        (chunk(CONTACT_ID, CONTACT_ID), "would_apply", "recorded"),
+        (chunk(CONTACT_ID, "11111111-2222-4333-8444-555555555555"), "would_apply", "recorded"),
+        (chunk("11111111-2222-4333-8444-555555555555"), "would_wait", "no_contact"),
+        (replace(chunk(CONTACT_ID), reason="activity_refused"), "unknown", None),
+    ],
+)
+async def test_what_cannot_be_rehearsed_is_not_claimed_to_be(letter, verdict, reason):
+    forecast = await told(known(), letter)
+    assert (forecast.verdict, forecast.reason) == (verdict, reason)
+
+
+async def test_another_tables_hint_is_not_taken_for_a_contacts():
+    hint = Hint("h", RecordKey("account", CONTACT_ID), Why.UPSERT, Source.WEBHOOK, NOW)
+    assert (await told(known(), a_letter(1, body=encode(hint)))).verdict == "unknown"
+
+
+async def test_a_system_that_is_away_leaves_the_letter_unknown_and_bad_credentials_end_it():
+    fake = known()
+    fake.dynamics.failure = Retry(Reason.DYNAMICS_UNREACHABLE)
+    assert (await told(fake, a_letter(1))).reason == "dynamics_unreachable"
+    fake.dynamics.failure = Halt(Reason.DYNAMICS_CREDENTIALS)
+    with pytest.raises(Halt):
+        await told(fake, a_letter(1))
+
+
+async def test_many_are_told_in_their_order():
+    fake = known()
+    letters = [a_letter(number) for number in range(1, 121)]
+
+    async def sent():
+        for letter in letters:
+            yield letter, letter.body
+
+    app = fake.build(fake.wiring().settings(None))
+    found = [one.line.number async for one in Forecaster(app, True, None).all(sent())]
+    assert found == list(range(1, 121))
