@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -45,6 +46,7 @@ from cli.failures import FAILED
 from cli.wiring import AsJson, SettingsFile, run
 from shared.app import App
 from shared.stores.letter import DeadLetter
+from shared.stores.mapping_entry import UnreadableEntryError
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,7 @@ async def _forecast(opened: App, made: Plan, manner: Manner) -> None:
     if made.verb == "discard":
         report = dead_letters_view.Discarding(made.verb, True, made.count, dict(sorted(made.lanes.items())))
         return screen.emit(report) if manner.as_json else screen.show(*dead_letters_view.discarding(report))
-    current = await opened.mappings.current()
-    forecaster = Forecaster(opened, manner.look, current.applied_at if current else None)
+    forecaster = Forecaster(opened, manner.look, await _mapping_since(opened))
     before, found = opened.campaign.engine_calls, Counter[str]()
     forecasts = _counted(forecaster.all(_as_sent(opened, made.choice)), found)
     if manner.as_json:
@@ -200,6 +201,15 @@ async def _forecast(opened: App, made: Plan, manner: Manner) -> None:
     else:
         await dead_letters_view.forecasts(forecasts, found)
     screen.tell(f"{screen.count(opened.campaign.engine_calls - before, 'engine call')} made. Nothing was changed.")
+
+
+async def _mapping_since(opened: App) -> datetime | None:
+    """A version that cannot be read is not in force: the one before stays, and nobody says since when."""
+    try:
+        current = await opened.mappings.current()
+    except UnreadableEntryError:
+        return None
+    return current.applied_at if current else None
 
 
 async def _as_sent(opened: App, choice: Choice) -> AsyncIterator[tuple[DeadLetter, bytes]]:

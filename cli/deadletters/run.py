@@ -161,7 +161,9 @@ class Run:
         """Looks again only if not all are accounted for."""
         if self.done >= self.plan.count:
             return 0
-        return (await plan(self.app.dead_letters, self.plan.verb, self.plan.choice, self.plan.horizon)).count
+        again = await plan(self.app.dead_letters, self.plan.verb, self.plan.choice, self.plan.horizon)
+        self.plan.deferred = again.deferred  # somebody else's way through the box may have put some aside
+        return again.count
 
     async def _await_canaries(self) -> None:
         self.tell(f"{self.done} sent; waiting until their lanes have settled them.")

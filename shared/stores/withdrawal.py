@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,7 @@ LAST_WAIT_S = 2.0
 MOST_HELD = 500
 
 PAGE = 100
+Settle = Callable[[ServiceBusReceivedMessage], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,14 @@ class Withdrawal:
 
     async def remove(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
         """Those that are gone now for certain. The rest had lost its lock, and is there again."""
-        return [letter for letter in letters if await self._complete(self._taken.pop(letter.sequence_number))]
+        complete = self._receiver.complete_message
+        return [one for one in letters if await self._settle(complete, self._taken.pop(one.sequence_number))]
 
     async def give_back(self) -> None:
         """At once, instead of when locks end. It counts as a delivery; only `parked` has a limit, a very high one."""
         try:
             for message in (*self._taken.values(), *self._held.values()):
-                async with bounded(self._box.queue):
-                    await self._receiver.abandon_message(message)
+                await self._settle(self._receiver.abandon_message, message)
         except BusUnavailableError as error:
             logger.info("messages become visible again when their locks end: %s", error)
 
@@ -110,19 +111,13 @@ class Withdrawal:
                 self._held[number] = message
             else:
                 self._held.pop(number, None)  # met again: its lock ended, and it would come back every minute
-                await self._defer(message)
+                await self._settle(self._receiver.defer_message, message)
 
-    async def _defer(self, message: ServiceBusReceivedMessage) -> None:
+    async def _settle(self, settle: Settle, message: ServiceBusReceivedMessage) -> bool:
+        """False: its lock had ended, and it is handed out again."""
         async with bounded(self._box.queue):
             try:
-                await self._receiver.defer_message(message)
-            except MessageLockLostError:
-                logger.info("%s %d: it comes once more", self._box, number_of(message))
-
-    async def _complete(self, message: ServiceBusReceivedMessage) -> bool:
-        async with bounded(self._box.queue):
-            try:
-                await self._receiver.complete_message(message)
+                await settle(message)
             except MessageLockLostError:
                 return False
         return True

@@ -100,6 +100,8 @@ class Stage:
             yield
             while True:
                 counts = self.broker.counts()
+                for task in tasks:
+                    assert not task.done(), task.exception()
                 if not any(counts[lane]["active"] + counts[lane]["locked"] for lane in LANES):
                     break
                 await asyncio.sleep(0.05)
@@ -128,9 +130,10 @@ def letter(number: int, reason: str) -> Outgoing:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Stage]:
-    """A broker whose locks are short and whose queues are those of the project, and Azurite."""
-    queues = [replace(queue, lock_duration_s=LOCK_S) for queue in queues_from_json(ROOT / "shared" / "queues.json")]
-    broker, storage = await service_bus.start(queues), await azurite.start(None)
+    """A broker with the project's queues, of which `parked` has short locks, and Azurite."""
+    queues = queues_from_json(ROOT / "shared" / "queues.json")
+    short = [replace(one, lock_duration_s=LOCK_S) if one.name == Lane.PARKED else one for one in queues]
+    broker, storage = await service_bus.start(short), await azurite.start(None)
     keys = sftp.ensure_keys(folder)  # nothing connects there, but what is no key is refused
     values = VALUES | {
         "ServiceBus": broker.connection_string,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -130,7 +131,7 @@ async def test_many_are_told_in_their_order():
     fake = known()
     letters = [a_letter(number) for number in range(1, 121)]
 
-    async def sent():
+    async def sent() -> AsyncIterator[tuple[DeadLetter, bytes]]:
         for letter in letters:
             yield letter, letter.body
 
