@@ -14,6 +14,7 @@ from cli.deadletters.posting import Posting
 from cli.deadletters.view import Line
 from cli.failures import said
 from shared.app import App
+from shared.errors import Retry
 from shared.ports import BusUnavailableError, Clock
 from shared.stores.letter import DeadLetter, times_replayed
 from shared.stores.service_bus import MessageTooLargeError
@@ -86,7 +87,7 @@ class Run:
     moved_at: datetime = field(init=False)
 
     async def carry_out(self) -> Report:
-        """A failing broker ends it; what was done by then is in the report, and the same command goes on."""
+        """A failing broker or storage ends it; what was done by then is in the report, and the same command goes on."""
         self.started_at = self.moved_at = self._clock.now()
         stopped = failure = None
         left, failures = self.plan.count, tuple[Group, ...]()
@@ -97,7 +98,7 @@ class Run:
                 stopped = str(stop)
             left = await self._left()
             failures = await grouped(self._watch.failures()) if self.plan.verb == "replay" else ()
-        except (BusUnavailableError, MessageTooLargeError) as error:
+        except (BusUnavailableError, MessageTooLargeError, Retry) as error:
             failure, left = said(error), self.plan.count - self.done
         return self._report(left, failures, stopped, failure)
 

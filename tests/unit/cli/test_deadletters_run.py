@@ -135,6 +135,24 @@ async def test_a_broker_that_fails_on_the_way_ends_it_with_an_account():
     assert "contact-upsert: gone" in report.failure
 
 
+async def test_storage_that_hides_an_edit_ends_it_before_the_wrong_body_is_sent():
+    letter = a_letter(1)
+    desk = Desk(letter)
+    await desk.log.edit(letter, letter.body, "ann", "")
+    made, entries = await desk.plan(), desk.fake.log.entries
+
+    async def away(name: str) -> Any:
+        if name.startswith("edits/"):
+            raise Retry(Reason.LEDGER_UNREACHABLE, "HTTP 503")
+        return await entries(name)
+
+    desk.fake.log.entries = away  # type: ignore[method-assign]
+    report = await desk.run(made=made)
+    assert (report.done, report.left, desk.box.copies) == (0, 1, [])
+    assert report.failure is not None
+    assert "ledger_unreachable" in report.failure
+
+
 async def test_what_fails_after_the_start_is_shown_and_not_replayed_again():
     desk = Desk(*many(3))
     desk.box.on_copy = lambda copy: desk.box.letters_kept.append(failed_again(copy, 100 + len(desk.box.letters_kept)))
