@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check unit simulate bench lint types contracts format lock clean
+.PHONY: help install run test check unit simulate bench lint types contracts policies format lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 /' | awk '{n=$$2; $$1=$$2=""; printf "  make %-10s%s\n", n, $$0}'
@@ -36,6 +36,7 @@ simulate: install ## A long run of the protocol's simulation: 200,000 histories
 
 bench: install ## Ratios against a bare loop that sends the same requests; takes some minutes
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.timeline
 
 lint: install ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -47,6 +48,9 @@ types: install ## mypy, strict
 contracts: install ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-cache
 
+policies: install ## checkov: its rules over the template for Azure, in an environment of its own
+	@$(BIN)/python -m tests.infra.policies
+
 format: install ## Put the code in order
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
@@ -54,6 +58,7 @@ format: install ## Put the code in order
 lock: ## Pin the dependencies anew (needs uv)
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements.txt
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@echo "checkov==3.3.30" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-policies.txt
 
 clean: ## Forget what was installed and what the sandbox kept
 	@rm -rf $(VENV) node_modules .sandbox .build

@@ -5,10 +5,13 @@ import azure.functions as func
 from functions import (
     contact_delete,
     contact_upsert,
+    custom_entity_sync,
     dataverse_webhook,
     event_egress,
     ledger_checks,
+    optout_deadlines,
     optout_file,
+    optout_poll,
     optout_writeback,
     timeline_activity,
 )
@@ -18,9 +21,12 @@ for module in (
     dataverse_webhook,
     contact_upsert,
     contact_delete,
+    custom_entity_sync,
     optout_writeback,
     timeline_activity,
     optout_file,
+    optout_poll,
+    optout_deadlines,
     event_egress,
     ledger_checks,
 ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ from bench.recorder import CAMPAIGN, DYNAMICS, LEDGER, Recorded, recording
 from bench.stand_ins import StandIns
 from bench.worker import Work, Worker
 from sandbox.addresses import ROOT
+from shared.settings import Settings
 
 LATENCIES_S = (0.0, 0.1)
 EVERY_SYSTEM = (DYNAMICS, CAMPAIGN, LEDGER)
@@ -45,10 +46,14 @@ class Lap:
 
 @dataclass(frozen=True)
 class Course:
-    """`at_once`: maxConcurrentCalls of host.json, and the changes that the bare loop has under way."""
+    """`at_once`: maxConcurrentCalls of host.json, and the changes that the bare loop has under way.
+
+    `engine_calls_at_once`: of these, how many may be calling Campaign.
+    """
 
     contacts: int
     at_once: int
+    engine_calls_at_once: int
     requests: int
     laps: tuple[Lap, ...]
 
@@ -63,12 +68,17 @@ async def run(contacts: int, tell: Tell) -> Course:
             contact_ids, tape = await _recorded(world, doors, contacts)
             laps = _Laps(world, doors, contact_ids, tape, at_once, tell)
             measured = [await laps.lap(latency_s) for latency_s in LATENCIES_S]
-    return Course(contacts, at_once, sum(map(len, tape)), tuple(measured))
+            engine_calls_at_once = min(at_once, _engine_calls_at_once(world.settings))
+    return Course(contacts, at_once, engine_calls_at_once, sum(map(len, tape)), tuple(measured))
 
 
 def _calls_at_once() -> int:
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     return int(host["extensions"]["serviceBus"]["maxConcurrentCalls"])
+
+
+def _engine_calls_at_once(settings: Mapping[str, str]) -> int:
+    return int(settings.get("CAMPAIGN_MAX_IN_FLIGHT", Settings.model_fields["campaign_max_in_flight"].default))
 
 
 async def _recorded(world: StandIns, doors: Doors, contacts: int) -> tuple[list[str], list[list[Recorded]]]:

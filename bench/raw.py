@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -15,10 +14,6 @@ from yarl import URL
 from bench.errors import BenchError
 from bench.parallel import in_parallel
 from bench.recorder import AS_RECORDED, LEDGER, Recorded
-
-_GUARD = re.compile(rb'(?i)(if-match: )W/"[^\r\n]*"')
-_ETAG = re.compile(rb'(?i)etag: (W/"[^\r\n]*")')
-_STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 
 
 @dataclass(frozen=True)
@@ -49,29 +44,26 @@ async def send(
 
 
 async def _change(session: aiohttp.ClientSession, requests: Sequence[Recorded]) -> None:
-    etag = b""
+    etags: dict[str, str] = {}
     for request in requests:
-        etag = await _send(session, request, _guarded(request.body, etag)) or etag
+        await _send(session, request, etags)
 
 
-def _guarded(body: bytes, etag: bytes) -> bytes:
-    return _GUARD.sub(lambda guard: guard[1] + etag, body) if etag else body
-
-
-async def _send(session: aiohttp.ClientSession, request: Recorded, body: bytes) -> bytes:
-    """The ledger row's new ETag; empty for other systems."""
+async def _send(session: aiohttp.ClientSession, request: Recorded, etags: dict[str, str]) -> None:
+    """`etags`: the ledger's, by address; that of the answer is added."""
     url = URL(request.origin + request.target, encoded=True)
-    async with session.request(request.method, url, headers=request.headers, data=body or None) as answer:
-        text = await answer.read()
-        statuses = [answer.status]
-        if request.system != LEDGER:
-            return _checked(request, statuses, b"")
-        statuses += [int(status) for status in _STATUS.findall(text)]  # a transaction's own, inside its body
-        inside = _ETAG.search(text)
-        return _checked(request, statuses, inside[1] if inside else answer.headers.get("ETag", "").encode())
+    headers = _guarded(request, etags)
+    async with session.request(request.method, url, headers=headers, data=request.body or None) as answer:
+        await answer.read()
+        if answer.status >= 300:
+            raise BenchError(f"the raw loop's {request.method} to {request.system} was answered {answer.status}")
+        if request.system == LEDGER and "ETag" in answer.headers:
+            etags[request.address] = answer.headers["ETag"]
 
 
-def _checked(request: Recorded, statuses: Sequence[int], etag: bytes) -> bytes:
-    if max(statuses) >= 300:
-        raise BenchError(f"the raw loop's {request.method} to {request.system} was answered {max(statuses)}")
-    return etag
+def _guarded(request: Recorded, etags: Mapping[str, str]) -> Mapping[str, str]:
+    """A guard that names a version gets the one that storage gave last; `*` stays."""
+    guards = [name for name, value in request.headers.items() if name.lower() == "if-match" and value != "*"]
+    if request.system != LEDGER or request.address not in etags:
+        return request.headers
+    return {**request.headers, **dict.fromkeys(guards, etags[request.address])}

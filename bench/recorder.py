@@ -35,27 +35,39 @@ class Recorded:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    @property
+    def address(self) -> str:
+        """What it is about: the target without the query."""
+        return self.target.partition("?")[0]
+
 
 @dataclass
 class Tape:
     """The requests of each contact, in order, while `listens_for` names contacts.
 
-    A read that was shared by several contacts is kept once, with the first that it names.
+    A request that was shared by several contacts is kept once, with the first that it names; so are those that come
+    later to the address that it wrote (a watch names its contacts when it is written, and not when it is removed).
     """
 
     listens_for: frozenset[bytes] = frozenset()
     requests: dict[bytes, list[Recorded]] = field(default_factory=dict)
+    _wrote: dict[str, bytes] = field(default_factory=dict)
 
     def listen(self, contact_ids: Sequence[str]) -> None:
         """Forget what was taken down and begin with these contacts; with none, stop."""
         self.listens_for = frozenset(contact_id.encode() for contact_id in contact_ids)
 
     def take(self, recorded: Recorded) -> None:
-        """What names no contact (tokens, the table's creation) is nobody's work and is not kept."""
-        for found in _GUID.findall(recorded.target.encode() + b" " + recorded.body):
-            if found in self.listens_for:
-                self.requests.setdefault(found, []).append(recorded)
-                return
+        """What belongs to no contact (tokens, the table's creation) is nobody's work and is not kept."""
+        if (contact_id := self._whose(recorded)) is None:
+            return
+        self.requests.setdefault(contact_id, []).append(recorded)
+        if recorded.method == "PUT":
+            self._wrote[recorded.address] = contact_id
+
+    def _whose(self, recorded: Recorded) -> bytes | None:
+        named = _GUID.findall(recorded.target.encode() + b" " + recorded.body)
+        return next((found for found in named if found in self.listens_for), self._wrote.get(recorded.address))
 
     def changes(self) -> list[list[Recorded]]:
         """One list of requests a contact."""

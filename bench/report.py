@@ -39,7 +39,7 @@ def aims(course: Course) -> list[Aim]:
         if lap.latency_s == 0:
             found.append(Aim("of the raw loop, 0 ms", RAW_AIM, lap.drain.per_s / lap.raw_per_s))
         else:
-            limit = course.at_once / lap.latency_s
+            limit = course.engine_calls_at_once / lap.latency_s
             found.append(Aim(f"of the concurrency limit, {_ms(lap)}", LIMIT_AIM, lap.drain.per_s / limit))
         reads = lap.drain.calls.reads * READS_OF / course.contacts
         found.append(Aim(f"Dynamics reads for {READS_OF} changes, {_ms(lap)}", READS_AIM, reads, at_most=True))
@@ -51,6 +51,7 @@ def as_json(course: Course) -> dict[str, Any]:
     return {
         "contacts": course.contacts,
         "at_once": course.at_once,
+        "engine_calls_at_once": course.engine_calls_at_once,
         "requests_per_change": course.requests / course.contacts,
         "aims": [vars(aim) | {"held": aim.held} for aim in aims(course)],
         "laps": [_lap(course, lap) for lap in course.laps],
@@ -87,7 +88,7 @@ def _shown(figure: float | None) -> str:
 def _lap(course: Course, lap: Lap) -> dict[str, float | None]:
     """The concurrency limit is there only where Campaign has a latency."""
     drain, contacts = lap.drain, course.contacts
-    limit = course.at_once / lap.latency_s if lap.latency_s else None
+    limit = course.engine_calls_at_once / lap.latency_s if lap.latency_s else None
     figures: dict[str, float | None] = {
         "campaign_latency_ms": 1000 * lap.latency_s,
         "drain_to_raw": drain.per_s / lap.raw_per_s,

@@ -14,14 +14,14 @@ from pathlib import Path
 from bench.errors import BenchError
 from sandbox import world
 from sandbox.addresses import ROOT, free
-from sandbox.people import People
-from sandbox.registration import register
+from sandbox.provisioning import provision
 from sandbox.tls import Tls, ensure_tls
 
 NEVER = "0 0 0 1 1 *"  # once a year: a timer's run would fall into some measurements and not into others
 NO_TIMERS = dict.fromkeys(("OPTOUT_FILE_SCHEDULE", "EVENT_EGRESS_SCHEDULE", "LEDGER_CHECKS_SCHEDULE"), NEVER)
 # Below the range of outgoing connections: while the host is down, one of the raw loop's could take its port.
 HOST_PORTS = range(17071, 17171)
+SHIPPED = {"MAPPING_FILE": "mapping.yaml"}  # not the sandbox's, whose contacts have children to look for
 LINE_LIMIT_BYTES = 1 << 20
 STOP_TIMEOUT_S = 20.0
 
@@ -78,10 +78,9 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
 
 
 async def _serve(state: Path) -> None:
-    started = await world.start(replace(free(), host=_host_port()), state, overrides=NO_TIMERS)
+    started = await world.start(replace(free(), host=_host_port()), state, overrides=NO_TIMERS | SHIPPED)
     try:
-        async with People(started) as people:
-            await register(started, people)
+        await provision(started)
         await started.host.stop()  # the parent starts its own, to listen to it
         told = {"settings": dict(started.settings), "host_port": started.addresses.host}
         sys.stdout.write(json.dumps(told) + "\n")

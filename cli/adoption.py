@@ -13,7 +13,7 @@ from cli.explanation import differing
 from cli.failures import said
 from shared.app import App
 from shared.clients.campaign.listing import Page
-from shared.domain.change import RecordKey
+from shared.domain.change import CONTACT, RecordKey
 from shared.domain.contact import Contact, Profile
 from shared.domain.ledger import LedgerRow, Present
 from shared.domain.mapping import Desired
@@ -35,7 +35,7 @@ async def survey(app: App, choice: Choice, in_campaign: int | None, on_page: Cal
     """
     await app.ports.refresh_mapping()
     before, tally, stopped = app.campaign.engine_calls, Tally(), None
-    mapping = app.ports.mapping()
+    mapping = app.ports.mappings().contact
     try:
         async for page in _pages(app, choice):
             for verdict in await _patiently(app.ports.clock, partial(_judge, app.ports, mapping, page)):
@@ -73,7 +73,7 @@ async def _patiently(clock: Clock, work: Callable[[], Awaitable[T]]) -> T:
 
 async def _judge(ports: Ports, mapping: MappingRules, page: Page) -> list[Verdict]:
     ids = {external_id: guid for external_id, _ in page if (guid := _guid(external_id)) is not None}
-    contacts = await ports.dynamics.contacts(sorted(set(ids.values())))
+    contacts = await ports.dynamics.read_many(CONTACT, sorted(set(ids.values())))
     rows = await _ledger_rows(ports, mapping.table, [guid for text, guid in ids.items() if text == guid])
     return [
         _verdict(mapping, external_id, profile, contacts.get(ids.get(external_id, "")), rows)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import partial
 
 from cli.deadletters.listing import first
 from cli.diagnosis import Check, Title, UnhealthyError
 from shared.app import ROOT, App
-from shared.domain.change import Lane, RecordKey
-from shared.domain.effects import RecordActivity
-from shared.domain.fact import EmailEvent, Fact
+from shared.domain.change import CONTACT, Lane, RecordKey
 from shared.flows import engagement
-from shared.ports import Recorded
 from shared.stores.letter import Box
 
 # A row that no environment has: derived from a name, as all our own ids are.
@@ -38,8 +34,8 @@ def all_checks() -> tuple[Check, ...]:
         ),
         _check(
             "timeline-tables",
-            "the activity tables exist and can be written",
-            "Import Adobe's solution, or give the application user's role create and write on its tables.",
+            "the activity tables, their columns and relationships exist",
+            "Run `bridge provision dynamics`, or import Adobe's solution.",
             timeline_tables,
             needs=("dynamics",),
         ),
@@ -83,21 +79,14 @@ async def dynamics(app: App) -> str:
 
 async def dynamics_columns(app: App) -> str:
     """A read of a row that does not exist names every mapped column all the same. Raises Outcome."""
-    await app.ports.dynamics.contact(NOBODY)
-    return f"{len(app.ports.mapping().columns)} columns"
+    await app.ports.dynamics.read(RecordKey(CONTACT, NOBODY))
+    return f"{len(app.ports.mappings().contact.columns)} columns"
 
 
 async def timeline_tables(app: App) -> str:
-    """Asks for one activity of each kind for a contact that does not exist: Dataverse must refuse each for that reason.
-
-    So nothing is written, and the same request is tried that the bridge will send. Raises Outcome, UnhealthyError.
-    """
-    orders = [_order(event) for event in EmailEvent]
-    answers = await app.ports.dynamics.record_activities(orders)
-    wrong = [order.fact.event for order, answer in zip(orders, answers, strict=True) if answer is Recorded.REFUSED]
-    if wrong:
-        raise UnhealthyError(f"the table, or a column of it, is not there for: {', '.join(wrong)}")
-    return f"{len(orders)} tables take activities"
+    """Asks Dataverse to describe the tables that events go to. Raises Outcome."""
+    names = [await app.dynamics.check_timeline_table(event) for event in sorted(app.ports.timeline.events)]
+    return f"{len(names)} tables with every column: {', '.join(names)}"
 
 
 async def campaign(app: App) -> str:
@@ -125,7 +114,7 @@ async def queue(lane: Lane, app: App) -> str:
 
 async def ledger(app: App) -> str:
     """Raises Outcome."""
-    await app.ports.ledger.get(RecordKey(app.ports.mapping().table, NOBODY))
+    await app.ports.ledger.get(RecordKey(app.ports.mappings().contact.table, NOBODY))
     return "answers"
 
 
@@ -139,9 +128,3 @@ def _check(
     name: str, about: str, remedy: str, probe: Callable[[App], Awaitable[str]], needs: tuple[str, ...] = ()
 ) -> Check:
     return Check(Title(name, about, remedy), probe, needs)
-
-
-def _order(event: EmailEvent) -> RecordActivity:
-    at = datetime(2000, 1, 1, tzinfo=UTC)
-    fact = Fact(f"doctor/{event}", event, NOBODY, campaign="doctor", delivery="doctor", at=at)
-    return engagement.decide(fact)

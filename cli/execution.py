@@ -8,13 +8,13 @@ from cli.failures import remedy, said
 from cli.rehearsal import Ending, ending, work
 from shared import priority
 from shared.app import App
-from shared.domain.change import Hint, Lane, RecordKey, Source, Why
+from shared.domain.change import CONTACT, Hint, Lane, RecordKey, Source, Why
 from shared.errors import Outcome
 from shared.ports import BusUnavailableError
 from shared.priority import Priority
 
 # A verify trusts nothing, and a deletion it does only on another's witness: a command's own word must not be one.
-ORDER = (Why.VERIFY, Why.OPTOUT)
+_ORDER = (Why.VERIFY, Why.OPTOUT)
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,14 @@ class Execution:
         return self.ending == "settled"
 
 
-async def execute(app: App, contact_id: str) -> tuple[Execution, ...]:
-    """Both directions, one after the other; how the one ends does not stop the other."""
-    key = RecordKey(app.ports.mapping().table, contact_id)
-    return tuple([await _execute(app, key, why) for why in ORDER])
+def order(table: str) -> tuple[Why, ...]:
+    """What is carried out for a record of the table: only contacts have opt-outs."""
+    return _ORDER if table == CONTACT else _ORDER[:1]
+
+
+async def execute(app: App, key: RecordKey) -> tuple[Execution, ...]:
+    """One hint after the other; how the one ends does not stop the next."""
+    return tuple([await _execute(app, key, why) for why in order(key.table)])
 
 
 async def _execute(app: App, key: RecordKey, why: Why) -> Execution:

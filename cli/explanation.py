@@ -1,4 +1,4 @@
-"""One contact on both sides, compared: what is read, what the mapping and the opt-out rule say of it."""
+"""One record on both sides, compared: what the mapping, the opt-out rule and the ledger say of it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
 
+from cli.evidence import Evidence
+from cli.kinship import Parent
 from cli.participation import Participation, participation
-from shared.domain.change import RecordKey
-from shared.domain.contact import OLDEST, Contact, Profile, Value
+from shared.domain.change import CONTACT
+from shared.domain.contact import OLDEST, Profile, Value
 from shared.domain.field_row import Filled
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
-from shared.domain.mapping import DeleteMode, Desired, FieldRow, Mapping, OptOutPair, agree
-from shared.domain.rules import prevailing
-from shared.flows.contact import Seen, Sight
-from shared.flows.optout import in_dynamics
-from shared.ports import Ports
+from shared.domain.mapping import DeleteMode, Desired, FieldRow, OptOutPair, agree
+from shared.domain.optout import Configuration, OptOutRules, Policy
+from shared.flows import optout
+from shared.flows.contact import Sight
 
 Presence = Literal["set", "empty"]
 Verdict = Literal["same", "differs"]
 Problem = Literal["truncated", "overlong", "unconvertible"]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything that was read, at one moment. `profile` is UNSEEN where Campaign was not asked."""
-
-    key: RecordKey
-    mapping: Mapping
-    ledger: LedgerRow
-    contact: Contact | None
-    profile: Seen
-    now: datetime
-
-    @property
-    def desired(self) -> Desired | None:
-        """What the profile should hold, if the contact takes part; None where Dynamics does not have the row."""
-        return self.mapping.desired(self.contact) if self.contact else None
+State = Literal["never seen", "present", "absent", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +54,10 @@ class FieldView:
 
 @dataclass(frozen=True)
 class OptOutView:
-    """One pair. Times are those that the rule compares; `campaign_changed_at` None: never, or not read."""
+    """One pair. Times are those that the rule compares; None: never, or not read.
+
+    `prevails` None: nothing to compare, or each side keeps its own.
+    """
 
     column: str
     attribute: str
@@ -82,10 +70,30 @@ class OptOutView:
 
 
 @dataclass(frozen=True)
-class LedgerView:
-    """The row in words. `up_to_date`: the digest of what was last sent is that of what the mapping gives now."""
+class ParentView:
+    """One link. `record` None: its column is empty. `depth` 2: a parent of a parent that is missing.
 
-    state: Literal["never seen", "present", "absent", "unknown"]
+    `needed`: Campaign would hide the record without it. `state`: the ledger's. `in_dynamics` None: not looked, since
+    the ledger has it as present. `missing`: why it is not there.
+    """
+
+    depth: int
+    column: str
+    record: str | None
+    needed: bool
+    state: State | None
+    in_dynamics: bool | None
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """The row in words. `up_to_date`: the digest of what was last sent is that of what the mapping gives now.
+
+    `parents`: those under whom the record was last sent. `own_key`: it remembers a key in Campaign other than the id.
+    """
+
+    state: State
     up_to_date: bool | None
     deletion_seen: bool
     incarnation: int
@@ -94,13 +102,21 @@ class LedgerView:
     privacy_request_sent_at: datetime | None
     claimed_until: datetime | None
     check_at: datetime | None
+    parents: tuple[str, ...] = ()
+    own_key: bool = False
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`in_dynamics`, `in_campaign`: whether the row and the profile exist; None: not looked."""
+    """`in_dynamics`, `in_campaign`: whether the row and its record exist; None: not looked.
 
-    contact: str
+    `contact`: its id, for a contact. `children`: how many the ledger knows that need the record; None: its table has
+    none. `more_children`: there are further ones.
+    """
+
+    table: str
+    record: str
+    contact: str | None
     mapping: str
     at: datetime
     in_dynamics: bool
@@ -110,25 +126,19 @@ class Explanation:
     fields: tuple[FieldView, ...]
     opt_outs: tuple[OptOutView, ...]
     ledger: LedgerView
-
-
-async def gather(ports: Ports, contact_id: str, *, look: bool) -> Evidence:
-    """Reads only. `look`: ask Campaign, too, which is one engine call. Raises Outcome."""
-    await ports.refresh_mapping()
-    key = RecordKey(ports.mapping().table, contact_id)
-    ledger = await ports.ledger.get(key)
-    contact = await ports.dynamics.contact(contact_id)
-    profile: Seen = Sight.UNSEEN
-    if look:
-        profile = await ports.campaign.profile(contact_id) or Sight.MISSING
-    return Evidence(key, ports.mapping(), ledger, contact, profile, ports.clock.now())
+    parents: tuple[ParentView, ...]
+    children: int | None
+    more_children: bool
 
 
 def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
     """The comparison; without `show_values` no field's value is in it."""
     profile = evidence.profile if isinstance(evidence.profile, Profile) else None
+    key, kin = evidence.key, evidence.kin
     return Explanation(
-        contact=evidence.key.id,
+        table=key.table,
+        record=key.id,
+        contact=key.id if key.table == CONTACT else None,
         mapping=evidence.mapping.version,
         at=evidence.now,
         in_dynamics=evidence.contact is not None,
@@ -136,8 +146,11 @@ def explain(evidence: Evidence, *, show_values: bool) -> Explanation:
         part=participation(evidence.mapping, evidence.contact),
         delete_mode=evidence.mapping.delete_mode,
         fields=tuple(_field(row, evidence, profile, show=show_values) for row in evidence.mapping.field_rows),
-        opt_outs=tuple(_opt_out(pair, evidence.contact, profile) for pair in evidence.mapping.opt_outs),
+        opt_outs=tuple(_opt_out(pair, evidence) for pair in evidence.mapping.opt_outs),
         ledger=_ledger(evidence),
+        parents=tuple(_parent(one) for one in kin.parents),
+        children=kin.children(key) if evidence.mappings.has_children(key.table) else None,
+        more_children=kin.more,
     )
 
 
@@ -180,33 +193,54 @@ def _filled(value: Value) -> Presence:
     return "empty" if value is None or value == "" else "set"
 
 
-def _opt_out(pair: OptOutPair, contact: Contact | None, profile: Profile | None) -> OptOutView:
+def _opt_out(pair: OptOutPair, evidence: Evidence) -> OptOutView:
+    contact = evidence.contact
+    profile = evidence.profile if isinstance(evidence.profile, Profile) else None
     flag = profile.opted_out.get(pair.attribute) if profile else None
-    changed_at = flag.changed_at if flag and flag.changed_at != OLDEST else None
-    prevails: bool | None = None
-    because = "one side only: there is nothing to compare"
-    if contact and flag:
-        prevails = prevailing(in_dynamics(pair, contact), contact.modified_on, flag.value, flag.changed_at)
-        because = _because(in_dynamics(pair, contact), flag.value, contact.modified_on, flag.changed_at)
+    known = {verdict.pair: verdict for verdict in optout.verdicts(evidence.sides)} if evidence.sides else {}
+    verdict = known.get(pair)
+    dynamics_at = verdict.dynamics.at if verdict else contact.modified_on if contact else OLDEST
+    campaign_at = verdict.campaign.at if verdict else flag.changed_at if flag else OLDEST
     return OptOutView(
         column=pair.column,
         attribute=pair.attribute,
-        dynamics=in_dynamics(pair, contact) if contact else None,
-        dynamics_modified_on=contact.modified_on if contact else None,
+        dynamics=pair.opted_out(contact) if contact else None,
+        dynamics_modified_on=dynamics_at if dynamics_at > OLDEST else None,
         campaign=flag.value if flag else None,
-        campaign_changed_at=changed_at,
-        prevails=prevails,
-        because=because,
+        campaign_changed_at=campaign_at if campaign_at > OLDEST else None,
+        prevails=verdict.value if verdict else None,
+        because=_because(evidence.mapping.opt_out_rules, verdict),
     )
 
 
-def _because(dynamics: bool, campaign: bool, modified_on: datetime, changed_at: datetime) -> str:
-    """The rule in words: `shared.domain.rules.prevailing` decides, this only says why."""
-    if dynamics == campaign:
+def _because(rules: OptOutRules, verdict: optout.Verdict | None) -> str:
+    """The rule in words: `shared.domain.optout.agreed` decides, this only says why."""
+    if verdict is None:
+        return "one side only: there is nothing to compare"
+    if not verdict.disagreement:
         return "both sides agree"
-    if changed_at.replace(microsecond=0) > modified_on:
-        return "Campaign's opt-out changed after the Dynamics row: Campaign's word holds"
-    return "the Dynamics row is not older: opted out on either side is opted out"
+    if rules.configuration is not Configuration.BIDIRECTIONAL:
+        return f"the configuration is {rules.configuration}"
+    if rules.policy is Policy.LEAST_PERMISSIVE:
+        return "opted out on either side is opted out"
+    row = "column" if rules.by_attribute_time else "row"
+    if verdict.campaign.second > verdict.dynamics.second:
+        return f"Campaign's opt-out changed after the Dynamics {row}: Campaign's word holds"
+    if rules.by_attribute_time and verdict.dynamics.second > verdict.campaign.second:
+        return "the Dynamics column changed after Campaign's opt-out: Dynamics' word holds"
+    return f"the Dynamics {row} is not older: opted out on either side is opted out"
+
+
+def _parent(parent: Parent) -> ParentView:
+    return ParentView(
+        depth=parent.depth,
+        column=parent.link.column,
+        record=str(parent.record) if parent.record else None,
+        needed=parent.link.required,
+        state=_state(parent.ledger) if parent.ledger else None,
+        in_dynamics=None if parent.ledger is None or isinstance(parent.ledger.state, Present) else bool(parent.row),
+        missing=parent.missing,
+    )
 
 
 def _ledger(evidence: Evidence) -> LedgerView:
@@ -221,10 +255,12 @@ def _ledger(evidence: Evidence) -> LedgerView:
         privacy_request_sent_at=row.pending.sent_at if row.pending else None,
         claimed_until=row.claim.until if row.claim and row.claim.until > evidence.now else None,
         check_at=row.check_at,
+        parents=tuple(str(parent) for parent in sorted(row.parents)),
+        own_key=row.found_by is not None,
     )
 
 
-def _state(row: LedgerRow) -> Literal["never seen", "present", "absent", "unknown"]:
+def _state(row: LedgerRow) -> State:
     if row.never_seen:
         return "never seen"
     match row.state:

@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from cli import screen
+from cli.evidence import UnmappedTableError
+from shared.clients.dynamics.wire_provisioning import ProvisioningError
 from shared.errors import Outcome
 from shared.mapping_file import MappingError
 from shared.ports import BusUnavailableError
@@ -28,7 +30,10 @@ class ReportingGroup(TyperGroup):
         except (SettingsError, MappingError) as error:
             screen.complain(str(error), remedy="`bridge config` lists every setting; `bridge doctor` checks them.")
             raise typer.Exit(USAGE) from None
-        except (Outcome, BusUnavailableError, FilesUnavailableError) as error:
+        except UnmappedTableError as error:
+            screen.complain(str(error), remedy="`bridge mapping show` shows the mapping in force.")
+            raise typer.Exit(USAGE) from None
+        except (Outcome, ProvisioningError, BusUnavailableError, FilesUnavailableError) as error:
             screen.complain(said(error), remedy=remedy(error))
             raise typer.Exit(FAILED) from None
 
@@ -54,6 +59,8 @@ def remedy(error: Exception) -> str | None:
             return error.reason.action
         case Outcome():
             return "Try again in a minute; `bridge doctor` shows whether the system answers."
+        case ProvisioningError():
+            return "Correct it and run the same command again: what is done stays done."
         case BusUnavailableError():
             return "Check ServiceBus or ServiceBus__fullyQualifiedNamespace, the network, and that the queues exist."
         case _:

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import adopt, config, dead_letters, doctor, explain, mapping, privacy, reasons, sandbox
+from cli.commands import (
+    adopt,
+    config,
+    dead_letters,
+    doctor,
+    explain,
+    mapping,
+    plan,
+    privacy,
+    provision,
+    reasons,
+    sandbox,
+    timeline,
+)
 from cli.failures import ReportingGroup
 
 EXIT_CODES = "Exit codes: 0 all is well · 1 something is wrong, and the output says what · 2 usage or settings."
@@ -37,10 +50,13 @@ def bridge(
 
 
 app.command("doctor")(doctor.doctor)
-app.add_typer(explain.app, name="explain")
+app.command("explain", no_args_is_help=True)(explain.explain)
 app.add_typer(dead_letters.app, name="deadletters")
 app.add_typer(mapping.app, name="mapping")
+app.command("plan", no_args_is_help=True)(plan.plan)
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(provision.app, name="provision")
+app.command("timeline")(timeline.timeline)
 app.command("adopt")(adopt.adopt)
 app.command("reasons")(reasons.reasons)
 app.command("config")(config.config)

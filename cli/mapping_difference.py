@@ -10,20 +10,21 @@ from typing import TypeVar
 from shared.domain.conversion import text
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate
 from shared.domain.filters import All, Any, Condition, Filter, Not
+from shared.domain.mapping import Link, Mappings, OptOutPair
 from shared.domain.mapping import Mapping as MappingRules
-from shared.domain.mapping import OptOutPair
+from shared.domain.optout import OptOutRules
 
 Thing = TypeVar("Thing")
-_PLAIN = ("delete_mode", "deletes_per_hour", "when_filtered_out", "privacy")
+_PLAIN = ("delete_mode", "deletes_per_hour", "when_filtered_out", "privacy", "key_column", "key_field", "resource")
 
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """A mapping under the name that a person knows it by. `mapping` None: the text does not parse."""
+    """A mapping file under the name that a person knows it by. `mappings` None: the text does not parse."""
 
     name: str
     text: str = dataclasses.field(repr=False)
-    mapping: MappingRules | None
+    mappings: Mappings | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +42,31 @@ def difference(before: Named, after: Named) -> Difference:
     lines = difflib.unified_diff(
         before.text.splitlines(), after.text.splitlines(), before.name, after.name, lineterm=""
     )
-    told = tuple(words(before.mapping, after.mapping)) if before.mapping and after.mapping else ()
+    told = tuple(_all_words(before.mappings, after.mappings)) if before.mappings and after.mappings else ()
     return Difference(before.name, after.name, told, tuple(lines))
+
+
+def _all_words(before: Mappings, after: Mappings) -> Iterator[str]:
+    """Table by table; what is said of custom tables begins with the table's name."""
+    for mapping in after.tables:
+        old = before.of(mapping.table)
+        if old is None:
+            yield f"table {mapping.table} is new"
+        elif mapping is after.contact:
+            yield from words(old, mapping)
+        else:
+            yield from (f"{mapping.table}: {line}" for line in words(old, mapping))
+    for mapping in before.tables:
+        if after.of(mapping.table) is None:
+            yield f"table {mapping.table} is no longer mapped; its records in Campaign stay as they are"
 
 
 def words(before: MappingRules, after: MappingRules) -> Iterator[str]:
     """One line for each thing that the bridge would do in another way."""
     yield from _told("field", _by_target(before), _by_target(after), _row_words)
-    yield from _told("opt-out", _by_attribute(before), _by_attribute(after), lambda pair: pair.column)
+    yield from _told("opt-out", _by_attribute(before), _by_attribute(after), _pair_words)
+    yield from _rule_words(before.opt_out_rules, after.opt_out_rules)
+    yield from _told("link", _by_column(before), _by_column(after), _link_words)
     if before.filters != after.filters:
         yield f"filters: {filter_words(before.filters)} → {filter_words(after.filters)}"
     for name in _PLAIN:
@@ -88,8 +106,31 @@ def _by_target(mapping: MappingRules) -> dict[str, FieldRow]:
     return {row.target: row for row in mapping.field_rows}
 
 
+def _by_column(mapping: MappingRules) -> dict[str, Link]:
+    return {link.column: link for link in mapping.links}
+
+
+def _link_words(link: Link) -> str:
+    needed = "needed" if link.required else "not needed"
+    return f"to {link.parent} by {link.field}, {needed}{', deleted with it' if link.cascade else ''}"
+
+
 def _by_attribute(mapping: MappingRules) -> dict[str, OptOutPair]:
     return {pair.attribute: pair for pair in mapping.opt_outs}
+
+
+def _pair_words(pair: OptOutPair) -> str:
+    more = ["inverse"] if pair.inverse else []
+    more += [f"under {pair.regulation}"] if pair.regulation else []
+    return f"{pair.column} ({'; '.join(more)})" if more else pair.column
+
+
+def _rule_words(before: OptOutRules, after: OptOutRules) -> Iterator[str]:
+    for name in ("configuration", "policy"):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            yield f"opt-out {name}: {old} → {new}"
+    yield from _told("regulation", before.regulations, after.regulations, lambda days: f"{days} days")
 
 
 def _row_words(row: FieldRow) -> str:

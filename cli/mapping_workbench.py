@@ -13,12 +13,12 @@ from shared import mapping_file
 from shared.app import ROOT, campaign_config, dynamics_config
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.metadata import ResourceMetadata, is_extension
-from shared.clients.dynamics.auth import MsalTokens
+from shared.clients.dynamics.identity import tokens_of
 from shared.clients.dynamics.metadata import TableMetadata
 from shared.clients.dynamics.sample import SampleRows
 from shared.clients.http import Http
-from shared.domain.mapping import Mapping
-from shared.domain.metadata import ResourceInfo, TableInfo
+from shared.domain.mapping import Mapping, Mappings
+from shared.domain.metadata import Described
 from shared.mapping_file import MappingError
 from shared.settings import Settings, SettingsError
 from shared.stores.clock import SystemClock
@@ -30,11 +30,11 @@ from shared.stores.mappings import BlobMappings, blob_service
 class InForce:
     """The mapping in force. `applied` None: the file that the app was deployed with.
 
-    `mapping` None: its text does not parse, because somebody put it into the store by hand.
+    `mappings` None: its text does not parse, because somebody put it into the store by hand.
     """
 
     text: str
-    mapping: Mapping | None
+    mappings: Mappings | None
     applied: Applied | None
 
     @property
@@ -66,15 +66,17 @@ class Workbench:
             text = shipped(self.shipped_file)
             return InForce(text, mapping_file.read(text), None)
         try:
-            return InForce(applied.draft.text, applied.mapping(), applied)
+            return InForce(applied.draft.text, applied.mappings(), applied)
         except MappingError:
             return InForce(applied.draft.text, None, applied)
 
-    async def metadata(self, mapping: Mapping) -> tuple[TableInfo, ResourceInfo]:
-        """What both systems say of the table pair; one engine call, two with added fields. Raises Outcome."""
-        extended = any(is_extension(row.target) for row in mapping.field_rows)
+    async def metadata(self, mapping: Mapping) -> Described:
+        """What both systems say of the table pair; one or two engine calls. Raises Outcome."""
         table = await self.tables.table(mapping.table)
-        return table, await self.resources.resource(mapping.resource, extended=extended)
+        if mapping.resource is not None:
+            return Described(table, await self.resources.custom(mapping.resource))
+        extended = any(is_extension(row.target) for row in mapping.field_rows)
+        return Described(table, await self.resources.resource("profile", extended=extended))
 
 
 def shipped(name: str) -> str:
@@ -98,7 +100,7 @@ async def open_workbench(settings: Settings) -> AsyncIterator[Workbench]:
             blobs = await stack.enter_async_context(blob_service(storage, settings.storage_blob_url, credential))
         except ValueError as error:
             raise SettingsError(f"Storage: {error}") from None
-        http, entra = Http(), MsalTokens(dynamics)
+        http, entra = Http(), tokens_of(dynamics)
         stack.push_async_callback(http.close)
         stack.push_async_callback(entra.close)
         yield Workbench(

@@ -1,4 +1,4 @@
-"""Whether the mapping's filters let a contact take part, and which of their conditions keep it out."""
+"""Whether a row takes part, and what keeps it out: conditions of the mapping's filters, or a parent that it lacks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ from shared.domain.mapping import Mapping, WhenFilteredOut
 class Participation:
     """`passes` None: there is no row to ask about. Conditions are the mapping's words, without the contact's values.
 
-    `kept_out_by`: each of them would have to turn out otherwise, but of those behind `any of` one is enough.
+    `kept_out_by`: each of them would have to turn out otherwise, but of those behind `any of` one is enough. `lacks`:
+    empty columns of links that Campaign needs.
     """
 
     filtered: bool
     passes: bool | None
     kept_out_by: tuple[str, ...]
     when_filtered_out: WhenFilteredOut
+    lacks: tuple[str, ...] = ()
 
 
 def participation(mapping: Mapping, contact: Contact | None) -> Participation:
     """The mapping decides, this only says why."""
     tree = mapping.filters
-    passes = mapping.passes(contact) if contact is not None else None
-    against = tuple(_against(tree, contact)) if tree is not None and contact is not None else ()
-    return Participation(tree is not None, passes, against, mapping.when_filtered_out)
+    if contact is None:
+        return Participation(tree is not None, None, (), mapping.when_filtered_out)
+    then = mapping.kept_out(contact)
+    against = tuple(_against(tree, contact)) if tree is not None else ()
+    lacks = tuple(link.column for link in mapping.links if link.required and not contact.columns.get(link.column))
+    return Participation(tree is not None, then is None, against, then or mapping.when_filtered_out, lacks)
 
 
 def words(tree: Filter) -> str:

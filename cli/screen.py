@@ -22,6 +22,7 @@ STYLES = {
     "failed": "bold red",
     "missing": "bold red",
     "differs": "yellow",
+    "warning": "yellow",
     "skipped": "dim",
     "no": "dim",
     "-": "dim",

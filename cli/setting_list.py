@@ -14,12 +14,12 @@ from shared.settings import ALTERNATIVES, Settings
 
 @dataclass(frozen=True)
 class Setting:
-    """`instead`: the other setting of a pair of which one is needed. `default` None: there is none."""
+    """`instead`: the settings of which one would do as well. `default` None: there is none."""
 
     name: str
     description: str
     needed: bool
-    instead: str | None
+    instead: tuple[str, ...]
     default: str | None
     secret: bool
     is_set: bool
@@ -32,15 +32,15 @@ def listed(environment: Mapping[str, str]) -> tuple[Setting, ...]:
 
 
 def _setting(field: str, info: FieldInfo, environment: Mapping[str, str]) -> Setting:
-    name, other = name_of(field), _alternative(field)
+    name, others = name_of(field), tuple(map(name_of, _alternatives(field)))
     given = bool(environment.get(name))
-    covered = given or (other is not None and bool(environment.get(name_of(other))))
-    needed = info.is_required() or other is not None
+    covered = given or any(environment.get(other) for other in others)
+    needed = info.is_required() or bool(others)
     return Setting(
         name=name,
         description=info.description or "",
         needed=needed,
-        instead=name_of(other) if other else None,
+        instead=others,
         default=None if info.is_required() or info.default is None else str(info.default),
         secret=SecretStr in (info.annotation, *get_args(info.annotation)),
         is_set=given,
@@ -53,5 +53,7 @@ def name_of(field: str) -> str:
     return Settings.model_fields[field].alias or field.upper()
 
 
-def _alternative(field: str) -> str | None:
-    return next((other for pair in ALTERNATIVES if field in pair for other in pair if other != field), None)
+def _alternatives(field: str) -> tuple[str, ...]:
+    """`Storage` stands in two groups, for the tables and for the blobs: the first counts."""
+    group = next((group for group in ALTERNATIVES if field in group), ())
+    return tuple(other for other in group if other != field)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from cli import screen
+from cli.workbench import Workbench, workbench
 from shared import app as composition
 from shared.app import App
 from shared.mapping_file import MappingError
@@ -39,6 +40,7 @@ class Wiring:
     settings: Callable[[Path | None], Settings]
     build: Callable[[Settings], App]
     environment: Callable[[Path | None], Mapping[str, str]]
+    workbench: Callable[[Settings, str | None, str | None], Workbench] = workbench
 
 
 def values(file: Path | None) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from sandbox.azurite import AzuriteError
 from sandbox.host_process import HostError
 from sandbox.node import NodeError
 from sandbox.people import People
-from sandbox.registration import register
+from sandbox.provisioning import ProvisioningFailedError, provision
 from sandbox.story.play import play, summary
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -63,9 +63,10 @@ async def _stay(state: Path, *, with_story: bool) -> bool:
     try:
         async with People(sandbox) as people:
             console.print(picture.urls(sandbox))
-            await register(sandbox, people)
             if with_story:
                 await summary(await play(sandbox, people, console.print), console)
+            else:
+                await provision(sandbox)
             console.print(picture.what_next(sandbox))
             with Live(console=console, auto_refresh=False) as live:
                 while True:
@@ -95,7 +96,7 @@ def _run(work: Coroutine[Any, Any, bool]) -> bool:
 
     try:
         return asyncio.run(main())
-    except (AzuriteError, HostError, NodeError, OSError) as error:
+    except (AzuriteError, HostError, NodeError, OSError, ProvisioningFailedError) as error:
         Console(stderr=True).print(f"[red]{error}[/red]")
         raise typer.Exit(1) from None
     except asyncio.CancelledError:

@@ -121,9 +121,17 @@ class HostProcess:
 
     async def status(self) -> dict[str, Any]:
         """As the host's admin API tells it."""
-        async with aiohttp.ClientSession() as session, session.get(f"{self.url}/admin/host/status") as answer:
-            found: dict[str, Any] = await answer.json()
-            return found
+        found: dict[str, Any] = await self._told("host/status")
+        return found
+
+    async def metrics(self) -> list[dict[str, Any]]:
+        """The app's OpenTelemetry metrics since the process began; `sandbox.host.metrics.Point` says their form."""
+        found: list[dict[str, Any]] = await self._told("metrics")
+        return found
+
+    async def _told(self, what: str) -> Any:  # noqa: ANN401 - a JSON document
+        async with aiohttp.ClientSession() as session, session.get(f"{self.url}/admin/{what}") as answer:
+            return await answer.json()
 
     async def fire(self, timer: str) -> None:
         """Run a timer now and wait for its end. Raises HostError."""
@@ -131,6 +139,12 @@ class HostProcess:
         async with aiohttp.ClientSession() as session, session.post(url) as answer:
             if answer.status != 200:
                 raise HostError(f"{timer}: {await answer.text()}")
+
+    async def restart(self, **changed: str) -> None:
+        """Stop it and start it with other values for some settings, as a change of app settings does."""
+        await self.stop()
+        self._settings |= changed
+        await self.start()
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would."""

@@ -58,14 +58,38 @@ class People:
             await _check(answer)
             return answer.headers["OData-EntityId"].rsplit("(", 1)[1].rstrip(")")
 
+    async def update(self, entity_set: str, row_id: str, columns: Mapping[str, Any]) -> None:
+        """Change columns of a row that exists."""
+        await self._call("PATCH", f"{self._api}/{entity_set}({row_id})", json=columns, headers={"If-Match": "*"})
+
+    async def remove(self, entity_set: str, row_id: str) -> None:
+        """Delete a row, and what its relationships delete with it."""
+        await self._call("DELETE", f"{self._api}/{entity_set}({row_id})")
+
     async def change(self, contact_id: str, **columns: object) -> None:
         """Change columns of a contact."""
-        headers = {"If-Match": "*"}
-        await self._call("PATCH", f"{self._api}/contacts({contact_id})", json=columns, headers=headers)
+        await self.update("contacts", contact_id, columns)
+
+    async def change_row(self, entity_set: str, row_id: str, columns: Mapping[str, object]) -> None:
+        """Change columns of any row."""
+        await self._call("PATCH", f"{self._api}/{entity_set}({row_id})", json=columns, headers={"If-Match": "*"})
+
+    async def correct(self, row: str, **columns: object) -> None:
+        """Change columns of any row, named as `contacts(ID)`."""
+        await self._call("PATCH", f"{self._api}/{row}", json=columns, headers={"If-Match": "*"})
 
     async def delete(self, contact_id: str) -> None:
         """Delete a contact."""
-        await self._call("DELETE", f"{self._api}/contacts({contact_id})")
+        await self.remove("contacts", contact_id)
+
+    async def track_changes(self, table: str) -> bool:
+        """Switch a table's change tracking on, as an administrator; False: it was. A definition is put back whole."""
+        url = f"{self._api}/EntityDefinitions(LogicalName='{table}')"
+        definition = await self._call("GET", url)
+        if definition["ChangeTrackingEnabled"]:
+            return False
+        await self._call("PUT", url, json={**definition, "ChangeTrackingEnabled": True})
+        return True
 
     async def contact(self, contact_id: str) -> Row:
         """A contact's row."""
@@ -102,6 +126,10 @@ class People:
         """Every profile as stored, by externalId ("" for those without)."""
         return {row.get("externalId") or "": row for row in await self._call("GET", f"{self._control}/profiles")}
 
+    async def records(self, resource: str) -> dict[str, Row]:
+        """Every record of a custom resource as stored, by externalId; `hidden` says whether Campaign shows it."""
+        return {row["externalId"]: row for row in await self._call("GET", f"{self._control}/resources/{resource}")}
+
     async def marketing(self, path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever the stand-in answers
         """Something that happens in Campaign; see sandbox/campaign/control.py."""
         return await self._call("POST", f"{self._control}/{path}", json={} if body is None else body)
@@ -124,6 +152,12 @@ class People:
         report = await self._call("GET", f"{self._control}/counters")
         kinds: Mapping[str, int] = report["keys"].get(self._world.settings["CAMPAIGN_CLIENT_ID"], {})
         return kinds
+
+    async def hidden(self) -> Mapping[str, Mapping[str, int]]:
+        """`writes` to records that Campaign hides and writes that `made` one, by kind and by whomever."""
+        report = await self._call("GET", f"{self._control}/counters")
+        found: Mapping[str, Mapping[str, int]] = report["hidden"]
+        return found
 
     # ----------------------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,10 @@ from sandbox.world import World
 NEXT = (
     "bridge doctor --settings {settings}",
     "bridge deadletters list --settings {settings}",
+    "bridge timeline ID --settings {settings}",
     "bridge explain contact ID --settings {settings}",
     "curl -X POST {host}/admin/functions/optout_file    (fires a timer: optout_file, event_egress, ledger_checks)",
+    "curl {host}/admin/metrics    (lanes, reasons, lag and calls, as Azure gets them)",
     'curl -X POST {campaign}/_sandbox/faults -d \'{{"fault": "refuse", "times": 20}}\'    (Campaign says 503)',
 )
 

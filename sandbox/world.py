@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox import azurite, campaign, dataverse, service_bus, sftp
 from sandbox.addresses import ROOT, Addresses, settings
 from sandbox.azurite import Azurite
-from sandbox.campaign import Campaign, CampaignConfig, SftpTarget
+from sandbox.campaign import EXAMPLE_RESOURCES, Campaign, CampaignConfig, SftpTarget
 from sandbox.dataverse import Dataverse, DataverseConfig
 from sandbox.host_process import HostProcess
 from sandbox.service_bus import Broker, QueueSettings, queues_from_json
@@ -69,9 +69,7 @@ async def start(
             state / "sftp", port=addresses.sftp, authorized_keys=keys.authorized_keys, host_key=keys.host_key
         )
         stack.push_async_callback(files.stop)
-        dynamics = await dataverse.start(
-            DataverseConfig(tls=tls, port=addresses.dataverse, state=state / "dataverse.db")
-        )
+        dynamics = await dataverse.start(_dataverse(tls, addresses, state))
         stack.push_async_callback(dynamics.stop)
         marketing = await campaign.start(_campaign(addresses, state, keys))
         stack.push_async_callback(marketing.stop)
@@ -93,6 +91,15 @@ def _keys(folder: Path, addresses: Addresses) -> SftpKeys:
     return keys
 
 
+def _dataverse(tls: Tls, addresses: Addresses, state: Path) -> DataverseConfig:
+    """As a company's own: without the bridge's tables, and with an application user who may do nothing yet."""
+    users = (dataverse.ADMIN, replace(dataverse.INTEGRATION, administrator=False))
+    file = state / "dataverse.db"
+    return DataverseConfig(tls=tls, port=addresses.dataverse, state=file, users=users, email_activities=False)
+
+
 def _campaign(addresses: Addresses, state: Path, keys: SftpKeys) -> CampaignConfig:
     target = SftpTarget("127.0.0.1", addresses.sftp, sftp.USER, keys.client_key, keys.host_key_line)
-    return CampaignConfig(port=addresses.campaign, state=state / "campaign", sftp=target)
+    return CampaignConfig(
+        port=addresses.campaign, state=state / "campaign", sftp=target, custom_resources=EXAMPLE_RESOURCES
+    )

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
+from typing import Any
 
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
@@ -16,46 +18,65 @@ from azure.servicebus.aio import ServiceBusClient
 from azure.storage.blob.aio import BlobServiceClient
 from pydantic import SecretStr
 
-from shared import mapping_file, settings
+from shared import mapping_file, metrics, settings, timeline_file
 from shared.clients.budget import BudgetedSender, CallBudget
-from shared.clients.calls import Sender
+from shared.clients.calls import CallRecord, Sender
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import read as read_export
-from shared.clients.dynamics.auth import MsalTokens
+from shared.clients.campaign.metadata import ResourceMetadata
+from shared.clients.campaign.wire_events import EventShape
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.context import parse as parse_context
+from shared.clients.dynamics.identity import DynamicsTokens, tokens_of
+from shared.clients.dynamics.metadata import TableMetadata
+from shared.clients.dynamics.sample import SampleRows
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
-from shared.domain.mapping import Mapping
+from shared.domain.mapping import Mappings
 from shared.domain.pace import Pace
+from shared.domain.timeline import ActivityTables, Timeline
 from shared.engine.deliver import Engine, Patience
 from shared.engine.intake import Doorkeeper
+from shared.engine.optout_timers import OptOutTimers
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
 from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Ports
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 from shared.stores.append_log import AppendLog
 from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
+from shared.stores.family import TableFamily
 from shared.stores.files import SftpFiles
+from shared.stores.journal import BlobJournal
 from shared.stores.letter_desk import CONTAINER as LETTER_DESK
 from shared.stores.letter_desk import LetterDesk
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings, blob_service
+from shared.stores.recollections import TableRecollections
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
+from shared.stores.waiting import QueuedOptOuts
 from shared.telemetry import Telemetry
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """How both systems describe themselves, and rows without their ids: for the command line only."""
+
+    tables: TableMetadata
+    resources: ResourceMetadata
+    sample: SampleRows
 
 
 @dataclass(frozen=True)
@@ -69,10 +90,17 @@ class App:
     timers: Timers
     dynamics: DynamicsClient
     campaign: CampaignClient
+    inspection: Inspection
     dead_letters: DeadLetters
     letter_desk: LetterDesk
     mappings: BlobMappings
+    tables: ActivityTables
     close: Callable[[], Awaitable[None]]
+
+    @property
+    def optout_timers(self) -> OptOutTimers:
+        """The opt-out lane's own timers; they keep nothing between two runs."""
+        return OptOutTimers(self.ports, polls=self.settings.optout_poll)
 
 
 _app: App | None = None
@@ -101,41 +129,71 @@ def adopt(values: MappingOf[str, str]) -> Settings:
 
 
 def build(config: Settings) -> App:
-    """A new app; nothing is connected before it is used. Raises MappingError, and ValueError for an SFTP key."""
+    """A new app; nothing is connected before use. Raises MappingError, SettingsError, ValueError for an SFTP key."""
     connections, telemetry, now = _connect(config), Telemetry(), SystemClock().now
     mappings = BlobMappings(connections.blobs, now)
     mapping = LiveMapping(mappings, _shipped(config), now, telemetry, unreadable=Reason.MAPPING_UNREADABLE)
-    dynamics = DynamicsClient(dynamics_config(config), connections.to_dynamics, connections.entra, mapping, now)
+    timeline = _timeline(config)
+    dynamics = _dynamics(config, connections, mapping, timeline)
     campaign = CampaignClient(campaign_config(config), connections.to_campaign, connections.ims, now)
     ports = Ports(
         dynamics=dynamics,
         campaign=campaign,
-        events=JournalEvents(campaign_config(config), connections.http, connections.ims, now),
+        records=campaign,
+        events=_journal(config, connections, timeline),
         files=_files(config),
         read_export=read_export,
-        ledger=TableLedger(connections.tables),
-        deletions=HourlyDeletions(TableCallCounter(connections.tables, "deletions"), now),
+        ledger=TableLedger(connections.tables, now),
+        family=TableFamily(connections.tables),
+        journal=BlobJournal(connections.blobs, now, SystemRandom()),
+        recollections=TableRecollections(connections.tables),
+        waiting_opt_outs=QueuedOptOuts(connections.broker),
+        changed_profiles=campaign,
+        deletions=HourlyDeletions(partial(TableCallCounter, connections.tables, "deletions"), now),
         watermarks=TableWatermarks(connections.tables),
         bus=connections.bus,
         clock=SystemClock(),
         random=SystemRandom(),
         timings=config.timings(),
         telemetry=telemetry,
-        mapping=mapping,
+        mappings=mapping,
         refresh_mapping=mapping.refresh,
+        timeline=timeline.rules,
     )
     return App(
         settings=config,
         ports=ports,
         engine=Engine(ports, telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
-        timers=Timers(ports, settle_s=config.optout_sftp_settle_seconds, event_limit=config.event_limit_per_run),
+        timers=_timers(config, ports),
         dynamics=dynamics,
         campaign=campaign,
+        inspection=_inspection(config, connections),
         dead_letters=connections.dead_letters,
         letter_desk=LetterDesk(AppendLog(connections.blobs, LETTER_DESK), SystemClock()),
         mappings=mappings,
+        tables=timeline.tables,
         close=connections.close,
+    )
+
+
+def _dynamics(config: Settings, connections: _Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:
+    settled, now = dynamics_config(config), SystemClock().now
+    return DynamicsClient(settled, connections.to_dynamics, connections.entra, mapping, now, tables=timeline.tables)
+
+
+def _journal(config: Settings, connections: _Connections, timeline: Timeline) -> JournalEvents:
+    settled, now = campaign_config(config), SystemClock().now
+    shape = EventShape(**dict[str, Any](timeline.journal))
+    return JournalEvents(settled, connections.http, connections.ims, now, shape=shape)
+
+
+def _timers(config: Settings, ports: Ports) -> Timers:
+    return Timers(
+        ports,
+        settle_s=config.optout_sftp_settle_seconds,
+        event_limit=config.event_limit_per_run,
+        event_run_s=config.event_run_seconds,
     )
 
 
@@ -153,7 +211,7 @@ class _Connections:
     broker: ServiceBusClient
     bus: ServiceBusLanes
     dead_letters: DeadLetters
-    entra: MsalTokens
+    entra: DynamicsTokens
     ims: ImsTokens
 
     async def close(self) -> None:
@@ -166,7 +224,7 @@ class _Connections:
 
 
 def _connect(config: Settings) -> _Connections:
-    http = Http()
+    http = Http(_observe)
     credential = DefaultAzureCredential(managed_identity_client_id=config.identity_client_id)
     broker = service_bus_client(_secret(config.service_bus), config.service_bus_namespace, credential)
     bus = ServiceBusLanes(broker)
@@ -184,9 +242,22 @@ def _connect(config: Settings) -> _Connections:
         broker=broker,
         bus=bus,
         dead_letters=DeadLetters(broker, bus),
-        entra=MsalTokens(dynamics_config(config)),
+        entra=tokens_of(dynamics_config(config)),
         ims=ImsTokens(campaign_config(config), http, SystemClock().now),
     )
+
+
+def _inspection(config: Settings, connections: _Connections) -> Inspection:
+    now, dynamics, campaign = SystemClock().now, dynamics_config(config), campaign_config(config)
+    return Inspection(
+        tables=TableMetadata(dynamics, connections.to_dynamics, connections.entra, now),
+        resources=ResourceMetadata(campaign, connections.to_campaign, connections.ims, now),
+        sample=SampleRows(dynamics, connections.to_dynamics, connections.entra, now),
+    )
+
+
+def _observe(record: CallRecord) -> None:
+    metrics.call(record.system, record.kind, record.status, record.seconds)
 
 
 def _paced(http: Http, ceiling: int) -> PacedSender:
@@ -202,12 +273,22 @@ def _secret(value: SecretStr | None) -> str | None:
     return None if value is None else value.get_secret_value()
 
 
+def _pem(text_or_path: SecretStr | None) -> str:
+    text = _secret(text_or_path) or ""
+    if not text or text.lstrip().startswith("-----BEGIN"):
+        return text
+    try:
+        return Path(text).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"DYNAMICS_CLIENT_CERTIFICATE: neither PEM nor a file: {error.strerror}") from None
+
+
 def _files(config: Settings) -> SftpFiles:
     key = config.optout_sftp_key.get_secret_value()
     return SftpFiles.from_settings(config.optout_sftp_url, key, config.optout_sftp_host_key)
 
 
-def _shipped(config: Settings) -> Mapping:
+def _shipped(config: Settings) -> Mappings:
     try:
         text = (ROOT / config.mapping_file).read_text(encoding="utf-8")
     except OSError as error:
@@ -215,8 +296,20 @@ def _shipped(config: Settings) -> Mapping:
     return mapping_file.read(text)
 
 
+def _timeline(config: Settings) -> Timeline:
+    try:
+        text = (ROOT / config.timeline_file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"TIMELINE_FILE {config.timeline_file}: {error.strerror}") from None
+    return timeline_file.read(text)
+
+
 def _patience(config: Settings) -> Patience:
-    return Patience(timedelta(days=config.retry_max_age_days), timedelta(days=config.event_max_age_days))
+    return Patience(
+        retry=timedelta(days=config.retry_max_age_days),
+        event=timedelta(days=config.event_max_age_days),
+        parent=timedelta(hours=config.parent_max_wait_hours),
+    )
 
 
 def dynamics_config(config: Settings) -> DynamicsConfig:
@@ -225,7 +318,9 @@ def dynamics_config(config: Settings) -> DynamicsConfig:
         url=config.dynamics_url,
         authority=config.dynamics_authority,
         client_id=config.dynamics_client_id,
-        client_secret=config.dynamics_client_secret.get_secret_value(),
+        client_secret=_secret(config.dynamics_client_secret) or "",
+        client_certificate=_pem(config.dynamics_client_certificate),
+        managed_identity=config.dynamics_managed_identity is not None,
         timeout_s=config.http_timeout_seconds,
     )
 

@@ -24,11 +24,13 @@ class Reason(Enum):
         "Dynamics does not show the row, but no message says that it was deleted.",
         "None: a deletion needs two witnesses. If the contact really is gone, its delete message will follow.",
     )
+    NOT_MAPPED = ("not_mapped", "The record's table is no longer in the mapping.", "None.")
     REREAD = ("reread", "The row appeared or vanished while it was worked on; a new hint was sent.", "None.")
     NO_PROFILE = ("no_profile", "An opt-out for a contact that has no profile (yet).", "None: creation carries it.")
     FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
     OPT_OUTS_DISABLED = ("opt_outs_disabled", "The mapping declares no opt-out pairs.", "None.")
     RECORDED = ("recorded", "E-mail events are in the timeline.", "None.")
+    NOT_SHOWN = ("not_shown", "E-mail events of kinds that the timeline does not show.", "None.")
     TOO_OLD = (
         "too_old",
         "An e-mail event's contact did not appear in Dynamics within the configured age.",
@@ -46,11 +48,21 @@ class Reason(Enum):
     OUT_OF_TIME = ("out_of_time", "The claim would have run out before a write could be known to have ended.", "None.")
     OUTCOME_UNKNOWN = ("outcome_unknown", "A write got no answer; it is looked at again after its bound.", "None.")
     ROW_CHANGED = ("row_changed", "The Dynamics row changed while it was worked on.", "None.")
+    CHANGED_JUST_NOW = (
+        "changed_just_now",
+        "An opt-out column would be overwritten, but a later word of it may still be on its way to the bridge.",
+        "None: it is decided again two minutes later.",
+    )
     CAMPAIGN_BUSY = ("campaign_busy", "Campaign or its gateway asks for patience (429, 503).", "None.")
     CAMPAIGN_UNREACHABLE = ("campaign_unreachable", "Campaign does not answer.", "If it lasts: check CAMPAIGN_URL.")
     DYNAMICS_BUSY = ("dynamics_busy", "Dataverse asks for patience (429, 503).", "None.")
     DYNAMICS_UNREACHABLE = ("dynamics_unreachable", "Dataverse does not answer.", "If it lasts: check DYNAMICS_URL.")
     LEDGER_UNREACHABLE = ("ledger_unreachable", "The storage account does not answer.", "If it lasts: check Storage.")
+    JOURNAL_UNREACHABLE = (
+        "journal_unreachable",
+        "The opt-out journal's storage does not answer; without its entry no opt-out is settled.",
+        "If it lasts: check Storage__blobServiceUri and the identity's role there.",
+    )
     FILES_UNREACHABLE = (
         "files_unreachable",
         "The folder of the opt-out file cannot be reached or read; the detail says which step failed.",
@@ -61,6 +73,19 @@ class Reason(Enum):
         "The day's engine calls (CAMPAIGN_CALLS_PER_DAY) are spent; opt-outs and deletions still go.",
         "None: it goes on after midnight UTC. If it lasts for days: raise the budget.",
     )
+    PARENT_MISSING = (
+        "parent_missing",
+        "A record waits for its parent, without which Campaign would hide it; the detail says why that is not there.",
+        "None while it waits: the parent's storing releases it. Parked: bring the parent into Campaign, then replay.",
+    )
+    PARENT_BUSY = ("parent_busy", "The record's parent is being worked on.", "None.")
+    CHILD_BUSY = ("child_busy", "A child of a record that is to go is being worked on.", "None.")
+    CHILDREN_FIRST = (
+        "children_first",
+        "A record that is to go lets its children go first, for two minutes at most.",
+        "None.",
+    )
+    HALVED = ("halved", "Dataverse did not answer to many e-mail events at once; they go on in halves.", "None.")
     NO_CONTACT = ("no_contact", "E-mail events of a contact that Dynamics does not have (yet).", "None.")
 
     # Park: a person must look.
@@ -80,6 +105,16 @@ class Reason(Enum):
         "Campaign refuses a field (unknown or read-only).",
         "Correct the mapping, then replay.",
     )
+    KEY_CHANGED = (
+        "key_changed",
+        "The column that is the record's key in Campaign has another value; Campaign cannot change a key.",
+        "Delete the record under its former key in Campaign, or set the column back; then replay.",
+    )
+    HIDDEN = (
+        "hidden",
+        "Campaign has the record under a former parent that is gone, shows it to nobody and refuses a second one.",
+        "Bring the former parent back, or make the link 0 or 1 for a while in Campaign; then replay.",
+    )
     REFUSED_EMAIL = ("refused_email", "Campaign's data policy refuses the e-mail address.", "Correct it in Dynamics.")
     CAMPAIGN_REFUSED = (
         "campaign_refused",
@@ -89,8 +124,8 @@ class Reason(Enum):
     DYNAMICS_REFUSED = ("dynamics_refused", "Dataverse refuses a write.", "Read the error code; then replay.")
     ACTIVITY_REFUSED = (
         "activity_refused",
-        "Dataverse refuses one e-mail event's activity.",
-        "Check the tables' columns.",
+        "Dataverse refuses one e-mail event's activity or task.",
+        "Check the tables' columns, and the tasks' owner in TIMELINE_FILE; then replay.",
     )
     GAVE_UP = (
         "gave_up",
@@ -107,6 +142,12 @@ class Reason(Enum):
         "wrong_file",
         "A file in the opt-out folder is not an export of the agreed form; none of its rows was read.",
         "Compare its header with docs/flows/optout.md; export it again.",
+    )
+
+    OPT_OUT_OVERDUE = (
+        "opt_out_overdue",
+        "An opt-out is not in both systems, although the days that the mapping's regulation gives are over.",
+        "Keep the contact out of mailings; the detail names the system that lacks it, `bridge explain` says why.",
     )
 
     EVENT_TOO_LARGE = (
@@ -141,6 +182,11 @@ class Reason(Enum):
         "dynamics_misconfigured",
         "Dataverse does not know the address, the table or a mapped column.",
         "Check DYNAMICS_URL and the mapping's columns; the detail holds Dataverse's code.",
+    )
+    TIMELINE_TABLES = (
+        "timeline_tables",
+        "Dataverse lacks a timeline table, a column of it, or its relationship to the contact; the detail says which.",
+        "Compare TIMELINE_FILE with Dataverse, or run `bridge provision dynamics`.",
     )
 
     def __init__(self, slug: str, meaning: str, action: str) -> None:

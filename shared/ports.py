@@ -6,7 +6,7 @@ and its answer is not known; everything else they raise means that nothing was w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,10 +18,12 @@ from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import Fact
+from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow, Progress, Timings
-from shared.domain.mapping import Mapping as MappingRules
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Mappings, Privacy, Resource
+from shared.domain.timeline import TimelineRules
 from shared.errors import Reason
+from shared.optout_ports import ChangedProfiles, Recollections, WaitingOptOuts
 
 
 class Clock(Protocol):
@@ -47,12 +49,16 @@ class Recorded(Enum):
 class Dynamics(Protocol):
     """Dataverse, as far as the bridge uses it."""
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         """The row as it is now; None if there is none. Reads that wait at the same moment share one request."""
         ...
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         """The rows that exist, by id."""
+        ...
+
+    async def own_user(self) -> str:
+        """The system user as which the bridge writes; its id, in lower case."""
         ...
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
@@ -60,7 +66,7 @@ class Dynamics(Protocol):
         ...
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, in one request; in the order given. One that exists already is done."""
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done."""
         ...
 
 
@@ -79,8 +85,8 @@ class Campaign(Protocol):
         """False: there is no such profile."""
         ...
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        """Set the attributes to TRUE. False: there is no such profile."""
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        """Set opt-outs. False: there is no such profile."""
         ...
 
     async def delete_profile(self, handle: str) -> bool:
@@ -93,6 +99,26 @@ class Campaign(Protocol):
 
     async def privacy_progress(self, name: str) -> Progress:
         """How far the request of that name is."""
+        ...
+
+
+class Records(Protocol):
+    """Records of Campaign's custom resources. Every call is an engine call."""
+
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        """The custom resource's record whose key field has that value; None also for one that Campaign hides."""
+        ...
+
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        """`fields`: the key's, too. False: a record with this key exists already, shown or hidden."""
+        ...
+
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        """False: there is no such record."""
+        ...
+
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        """False: there is no such record."""
         ...
 
 
@@ -137,11 +163,38 @@ class Ledger(Protocol):
         ...
 
 
+class Family(Protocol):
+    """Which records cannot be shown in Campaign without which parents: how a parent finds its children.
+
+    A superset: it may name a child that has another parent by now, never lack one that was sent under its parent.
+    """
+
+    async def join(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """Durable when it returns; again is as good as once."""
+        ...
+
+    async def leave(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """The inverse."""
+        ...
+
+    def children(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
+        """In no order."""
+        ...
+
+
 class Deletions(Protocol):
     """How many deletions were ordered in the running hour, by all processes together."""
 
-    async def take(self, per_hour: int) -> bool:
-        """Count one more; False: the hour's are used up."""
+    async def take(self, table: str, per_hour: int) -> bool:
+        """Count one more of that table; False: the hour's are used up."""
+        ...
+
+
+class Journal(Protocol):
+    """The opt-out journal, append only."""
+
+    async def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Durable, and in this order, when it returns. After a failure they may be there; repeating does no harm."""
         ...
 
 
@@ -249,22 +302,29 @@ async def unchanged() -> None:
 class Ports:
     """All of them, as one flow's work needs them.
 
-    `mapping` is asked anew for every message: it can change. `refresh_mapping` comes before every piece of work and
+    `mappings` is asked anew for every message: it can change. `refresh_mapping` comes before every piece of work and
     raises Retry while it is not known which mapping is in force.
     """
 
     dynamics: Dynamics
     campaign: Campaign
+    records: Records
     events: EmailEvents
     files: Files
     read_export: ReadExport
     ledger: Ledger
+    family: Family
     deletions: Deletions
+    journal: Journal
+    recollections: Recollections
+    waiting_opt_outs: WaitingOptOuts
+    changed_profiles: ChangedProfiles
     watermarks: Watermarks
     bus: Bus
     clock: Clock
     random: Random
     timings: Timings
     telemetry: Telemetry
-    mapping: Callable[[], MappingRules]
+    mappings: Callable[[], Mappings]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged
+    timeline: TimelineRules = field(default_factory=TimelineRules)

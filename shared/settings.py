@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AnyUrl,
@@ -26,12 +26,18 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 Url = Annotated[str, BeforeValidator(lambda value: str(AnyUrl(value)).rstrip("/"))]
 
 
-# Of each pair one is needed: a connection string, or a name that the managed identity uses.
-ALTERNATIVES = (
+# Of each group one is needed: a secret or a connection string, or a name that the managed identity uses.
+ALTERNATIVES: tuple[tuple[str, ...], ...] = (
+    ("dynamics_client_secret", "dynamics_client_certificate", "dynamics_managed_identity"),
     ("service_bus", "service_bus_namespace"),
     ("storage", "storage_table_url"),
     ("storage", "storage_blob_url"),
 )
+
+
+# What a setting holds when the platform could not read the vault.
+REFERENCE = "@Microsoft.KeyVault("
+UNRESOLVED = "the vault's secret cannot be read: does it exist, and may the app's identity read it?"
 
 
 class SettingsError(ValueError):
@@ -45,8 +51,14 @@ class Settings(BaseModel):
 
     dynamics_url: Url = Field(description="The environment, e.g. https://acme.crm4.dynamics.com")
     dynamics_authority: Url = Field(description="The token authority, https://login.microsoftonline.com/TENANT")
-    dynamics_client_id: NonEmpty = Field(description="The app registration of the application user.")
-    dynamics_client_secret: Secret = Field(description="Its secret.")
+    dynamics_client_id: NonEmpty = Field(description="The client id of the application user.")
+    dynamics_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    dynamics_client_certificate: SecretStr | None = Field(
+        None, description="Its certificate with the private key (PEM), or the path of its file."
+    )
+    dynamics_managed_identity: Literal["true"] | None = Field(
+        None, description="`true`: DYNAMICS_CLIENT_ID is a managed identity's, which needs neither of both."
+    )
     campaign_url: Url = Field(description="https://mc.adobe.io/ORGANISATION/campaign")
     campaign_token_url: Url = Field(description="https://ims-na1.adobelogin.com/ims/token/v3")
     campaign_client_id: NonEmpty = Field(description="The Developer Console project's client id; also its API key.")
@@ -64,7 +76,12 @@ class Settings(BaseModel):
         description="The server's public key as a known_hosts line, or the path of its file."
     )
     optout_sftp_settle_seconds: float = Field(10, ge=0, description="A file is complete when its size rests this long.")
+    optout_poll: bool = Field(False, description="Whether Campaign is asked for changed opt-outs between two files.")
     mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
+    timeline_file: NonEmpty = Field(
+        "timeline.yaml", description="What the timeline shows, where, and which tasks follow; as MAPPING_FILE."
+    )
+    webhook_url: Url | None = Field(None, description="Where Dataverse calls the webhook; `bridge provision` needs it.")
     service_bus: SecretStr | None = Field(None, alias="ServiceBus", description="The broker by connection string.")
     service_bus_namespace: str | None = Field(
         None, alias="ServiceBus__fullyQualifiedNamespace", description="The broker by name, with the managed identity."
@@ -87,6 +104,9 @@ class Settings(BaseModel):
     claim_seconds: float = Field(150, gt=0, description="C: how long a claim lasts; at least the work budget + D.")
     check_after_seconds: float = Field(600, gt=0, description="When an uncertain record is verified on its own.")
     retry_max_age_days: float = Field(7, gt=0, description="A message retried for longer is parked.")
+    parent_max_wait_hours: float = Field(
+        24, gt=0, description="A record of a custom table that waits longer for its parent is parked."
+    )
     event_max_age_days: float = Field(2, gt=0, description="An event whose contact does not appear is dropped.")
     dynamics_max_in_flight: int = Field(
         32, ge=1, le=48, description="Most calls to Dynamics at once, for each process; it starts with 4 and climbs."
@@ -98,6 +118,7 @@ class Settings(BaseModel):
         0, ge=0, description="Engine calls to Campaign a UTC day, all processes together; 0: no budget."
     )
     event_limit_per_run: int = Field(10_000, gt=0, description="E-mail events read in one run of event_egress.")
+    event_run_seconds: float = Field(180, gt=0, description="How long one run of event_egress goes on reading.")
 
     @model_validator(mode="after")
     def _bounds(self) -> Settings:
@@ -129,7 +150,8 @@ class Settings(BaseModel):
 def read(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError."""
     given = {field: environment[name] for field in Settings.model_fields if environment.get(name := _name(field))}
-    problems = [f"{' or '.join(map(_name, pair))}: missing" for pair in ALTERNATIVES if not given.keys() & pair]
+    problems = [f"{' or '.join(map(_name, group))}: missing" for group in ALTERNATIVES if not given.keys() & group]
+    problems += [f"{_name(field)}: {UNRESOLVED}" for field, text in given.items() if text.startswith(REFERENCE)]
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:

@@ -1,10 +1,11 @@
-"""What the bridge says of itself: one structured log line per decision, ids only, and alarms."""
+"""What the bridge says of itself: a structured log line, a metric and a span's end for each decision; ids only."""
 
 from __future__ import annotations
 
 import json
 import logging
 
+from shared import metrics, tracing
 from shared.domain.change import Hint, Lane
 from shared.domain.fact import FactChunk
 from shared.errors import Reason
@@ -43,6 +44,9 @@ class Telemetry:
             "mapping": mapping,
         }
         logger.info("decision %s", json.dumps({key: value for key, value in line.items() if value is not None}))
+        outcome: metrics.Outcome = "parked" if parked else "settled" if again_in_s is None else "retried"
+        metrics.message(lane, reason.slug, outcome, lag_s)
+        tracing.told(reason.slug)
 
     def counted(self, what: str, **numbers: int | str) -> None:
         """What a timer's run or a way in did."""
@@ -52,3 +56,4 @@ class Telemetry:
         """Somebody should look. `where`: a lane, a timer, a file."""
         line = {"where": where, "reason": reason.slug, "detail": detail, "action": reason.action}
         logger.error("alarm %s", json.dumps(line))
+        metrics.alarm(reason.slug)

@@ -35,6 +35,8 @@ class _Hint(_Model):
     by: Text | None = None
     attempt: int = 0
     created: bool = False
+    origin: Text | None = None
+    changed_at: AwareDatetime | None = None
 
 
 class _Fact(_Model):
@@ -105,12 +107,16 @@ def _hint_out(hint: Hint) -> _Hint:
         by=hint.by,
         attempt=hint.attempt,
         created=hint.created,
+        origin=hint.origin,
+        changed_at=hint.changed_at,
     )
 
 
 def _hint_in(m: _Hint) -> Hint:
     key = RecordKey(m.table, m.record)
-    return Hint(m.id, key, m.why, m.source, m.first_seen, frozenset(m.columns), m.by, m.attempt, m.created)
+    columns = frozenset(m.columns)
+    rest = (m.by, m.attempt, m.created, m.origin, m.changed_at)
+    return Hint(m.id, key, m.why, m.source, m.first_seen, columns, *rest)
 
 
 def _chunk_out(chunk: FactChunk) -> _Chunk:

@@ -32,8 +32,8 @@ def config(ctx: typer.Context, settings: SettingsFile = None, as_json: AsJson = 
 
 
 def _names(missing: Iterable[Setting]) -> list[str]:
-    """Of a pair, one line."""
-    return list(dict.fromkeys(" or ".join(sorted(filter(None, (one.name, one.instead)))) for one in missing))
+    """Of a group, one line."""
+    return list(dict.fromkeys(" or ".join(sorted((one.name, *one.instead))) for one in missing))
 
 
 def _table(found: Iterable[Setting]) -> Table:
@@ -44,5 +44,5 @@ def _rows(found: Iterable[Setting]) -> Iterator[tuple[object, ...]]:
     for setting in found:
         state = "missing" if setting.missing else "yes" if setting.is_set else "no"
         default = f" Default: {setting.default}" if setting.default else ""
-        instead = f" Or: {setting.instead}" if setting.instead else ""
+        instead = f" Or: {', '.join(setting.instead)}" if setting.instead else ""
         yield setting.name, state, setting.description + default + instead

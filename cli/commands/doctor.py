@@ -11,15 +11,21 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from cli import screen
+from cli.azure_checks import azure_checks
 from cli.checks import all_checks
 from cli.diagnosis import Finding, Status, diagnose
 from cli.failures import FAILED
+from cli.table_checks import table_checks
 from cli.wiring import AsJson, SettingsFile, wiring
 
 
 def doctor(
     ctx: typer.Context,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds that one check may take.")] = 20,
+    azure: Annotated[
+        bool, typer.Option("--azure", help="Also look at the deployment: roles, queues, reachability.")
+    ] = False,
+    url: Annotated[str | None, typer.Option("--url", help="With --azure: where the function app answers.")] = None,
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -27,9 +33,13 @@ def doctor(
 
     Example: [bold]bridge doctor --settings local.settings.json[/bold]
 
-    Costs one engine call. Exits with 1 if a check failed.
+    After a deployment: [bold]bridge doctor --azure --url https://NAME.azurewebsites.net[/bold]. What only Azure can
+    answer is listed as skipped, with the command that asks it.
+
+    Costs one engine call, and four for each custom table. Exits with 1 if a check failed; a warning is for a person.
     """
-    found = asyncio.run(diagnose(wiring(ctx), settings, all_checks(), timeout))
+    checks = all_checks() + (azure_checks(url) if azure else ())
+    found = asyncio.run(diagnose(wiring(ctx), settings, checks, timeout, table_checks))
     if as_json:
         screen.emit(found)
     else:

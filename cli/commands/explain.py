@@ -11,15 +11,16 @@ import typer
 
 from cli import screen
 from cli.commands import explain_view
-from cli.execution import ORDER, Execution, execute
-from cli.explanation import Explanation, explain, gather
+from cli.evidence import gather
+from cli.execution import Execution, execute, order
+from cli.explanation import Explanation
+from cli.explanation import explain as explained
 from cli.failures import FAILED
-from cli.rehearsal import Rehearsal, rehearse
+from cli.rehearsal import Rehearsal, kinds, rehearse
 from cli.wiring import AsJson, SettingsFile, run
 from shared.app import App
-from shared.domain.change import Why
+from shared.domain.change import CONTACT, RecordKey
 
-app = typer.Typer(no_args_is_help=True, help="Why a record is as it is, and what the bridge would do with it now.")
 GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 
 
@@ -32,17 +33,12 @@ class Answer:
     performed: tuple[Execution, ...] | None = None
 
 
-@app.callback()
-def kinds() -> None:
-    """Makes `contact` a word of its own; other kinds of record may join it."""
-
-
-@app.command()
-def contact(
+def explain(
     ctx: typer.Context,
-    contact_id: Annotated[str, typer.Argument(metavar="ID", help="The contact's id in Dynamics, a GUID.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="contact, or another table of the mapping.")],
+    record_id: Annotated[str, typer.Argument(metavar="ID", help="The row's id in Dynamics, a GUID.")],
     look: Annotated[
-        bool, typer.Option("--look/--no-look", help="Read the profile from Campaign: one engine call.")
+        bool, typer.Option("--look/--no-look", help="Read the record from Campaign: one engine call.")
     ] = True,
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Show the fields' values: personal data, on your screen.")
@@ -54,20 +50,21 @@ def contact(
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show both sides of one contact, the ledger, the opt-out rule, and what a hint would lead to now.
+    """Show both sides of one record, the ledger, its parents or opt-outs, and what a hint would lead to now.
 
     Example: [bold]bridge explain contact 0f8fad5b-d9cb-469f-a165-70867728950e --no-look[/bold]
 
-    Writes nothing, unless [bold]--perform[/bold] is given: then this process does what a worker does with a verify and
-    an optout hint, and exits with 1 unless both are settled.
+    Writes nothing, unless [bold]--perform[/bold] is given: then this process does what a worker does with a verify hint
+    (and, of a contact, an optout hint), and exits with 1 unless all is settled.
     """
-    checked = _checked(contact_id)
+    key = RecordKey(table, _checked(table, record_id))
     if yes and not perform:
         raise typer.BadParameter("there is nothing to ask about without --perform", param_hint="--yes")
     if look:
-        screen.tell("Reading the profile costs one engine call; --no-look does without.")
-    order = _Order(checked, look, show_values, perform, yes, as_json)
-    answer = run(ctx, settings, lambda opened: _answer(opened, order))
+        what = "profile" if table == CONTACT else "record"
+        screen.tell(f"Reading the {what} costs one engine call; --no-look does without.")
+    wanted = _Wanted(key, look, show_values, perform, yes, as_json)
+    answer = run(ctx, settings, lambda opened: _answer(opened, wanted))
     if as_json:
         screen.emit(answer)
     if not all(one.settled for one in answer.performed or ()):
@@ -75,10 +72,10 @@ def contact(
 
 
 @dataclass(frozen=True)
-class _Order:
+class _Wanted:
     """What was asked for."""
 
-    contact_id: str
+    key: RecordKey
     look: bool
     show_values: bool
     perform: bool
@@ -86,24 +83,26 @@ class _Order:
     as_json: bool
 
 
-async def _answer(opened: App, order: _Order) -> Answer:
+async def _answer(opened: App, wanted: _Wanted) -> Answer:
     """For people each part is shown as soon as it is there: what is to be performed before it is."""
-    evidence = await gather(opened.ports, order.contact_id, look=order.look)
-    hints = tuple([await rehearse(opened.ports, evidence, why) for why in Why])
-    answer = Answer(explain(evidence, show_values=order.show_values), hints)
-    if not order.as_json:
+    evidence = await gather(opened.ports, wanted.key, look=wanted.look)
+    hints = tuple([await rehearse(opened.ports, evidence, why) for why in kinds(wanted.key.table)])
+    answer = Answer(explained(evidence, show_values=wanted.show_values), hints)
+    if not wanted.as_json:
         screen.show(*explain_view.tables(answer.explanation, answer.hints))
-    if not order.perform:
+    if not wanted.perform:
         return answer
-    if not order.yes:
-        typer.confirm(f"Perform {' and '.join(ORDER)} now, on both real systems?", abort=True, err=True)
-    done = await execute(opened, order.contact_id)
-    if not order.as_json:
+    if not wanted.yes:
+        what = " and ".join(order(wanted.key.table))
+        typer.confirm(f"Perform {what} now, on both real systems?", abort=True, err=True)
+    done = await execute(opened, wanted.key)
+    if not wanted.as_json:
         screen.show(*explain_view.executions(done))
     return replace(answer, performed=done)
 
 
-def _checked(contact_id: str) -> str:
-    if not GUID.fullmatch(contact_id.strip()):
-        raise typer.BadParameter("a contact's id looks like 0f8fad5b-d9cb-469f-a165-70867728950e", param_hint="ID")
-    return str(UUID(contact_id.strip()))
+def _checked(table: str, record_id: str) -> str:
+    if not GUID.fullmatch(record_id.strip()):
+        what = "a contact's" if table == CONTACT else "a row's"
+        raise typer.BadParameter(f"{what} id looks like 0f8fad5b-d9cb-469f-a165-70867728950e", param_hint="ID")
+    return str(UUID(record_id.strip()))

@@ -10,24 +10,29 @@ from rich.text import Text
 
 from cli import screen
 from cli.execution import Execution
-from cli.explanation import Explanation, FieldView, OptOutView
+from cli.explanation import Explanation, FieldView, OptOutView, ParentView
 from cli.rehearsal import Rehearsal
 from shared.domain.mapping import DeleteMode, WhenFilteredOut
 
 OUT = {
-    WhenFilteredOut.LEAVE: "Its profile, if there is one, is left as it is.",
-    WhenFilteredOut.DELETE: "Its profile, if there is one, is treated as if the contact were deleted.",
+    WhenFilteredOut.LEAVE: "Its {record}, if there is one, is left as it is.",
+    WhenFilteredOut.DELETE: "Its {record}, if there is one, is treated as if the {row} were deleted.",
 }
 DELETED = {
     DeleteMode.PRIVACY_REQUEST: "Campaign is asked to delete the person's data (privacy request)",
     DeleteMode.PROFILE_DELETE: "the profile is deleted; what Campaign logged of the person stays",
     DeleteMode.IGNORE: "the profile is left as it is",
 }
+RECORD_DELETED = {
+    DeleteMode.PROFILE_DELETE: "its record is deleted, and Campaign deletes, or hides, what needs it",
+    DeleteMode.IGNORE: "its record is left as it is",
+}
 PROBLEMS = {
     "truncated": "cut to the field's length",
     "overlong": "too long: not sent, the message is parked",
     "unconvertible": "not of the field's type: not sent, the message is parked",
 }
+OF_PERSONS = ("opt-outs kept of a deleted profile", "privacy request that has not ended", "  sent at")
 THERE = {True: "there", False: "not there", None: "not looked at"}
 
 
@@ -37,7 +42,10 @@ def tables(explanation: Explanation, hints: Sequence[Rehearsal]) -> Iterator[Ren
     yield from _part(explanation)
     shown = any(view.values for view in explanation.fields)
     yield _values(explanation.fields) if shown else _fields(explanation.fields)
-    yield from _opt_outs(explanation.opt_outs)
+    yield from _opt_outs(explanation.opt_outs) if explanation.contact else _parents(explanation.parents)
+    if explanation.children is not None:
+        count = f"{'more than ' if explanation.more_children else ''}{explanation.children}"
+        yield Text(f"Children that the ledger knows, hidden or deleted in Campaign without this record: {count}")
     yield Text()
     yield _ledger(explanation)
     yield Text("If a hint came now", style="bold")
@@ -47,24 +55,27 @@ def tables(explanation: Explanation, hints: Sequence[Rehearsal]) -> Iterator[Ren
 
 def _head(explanation: Explanation) -> Text:
     return Text.assemble(
-        ("Contact ", "bold"),
-        f"{explanation.contact} at {screen.text(explanation.at)}, mapping {explanation.mapping}\n",
+        ("Contact " if explanation.contact else f"{explanation.table} ", "bold"),
+        f"{explanation.record} at {screen.text(explanation.at)}, mapping {explanation.mapping}\n",
         f"Dynamics: {THERE[explanation.in_dynamics]} · Campaign: {THERE[explanation.in_campaign]}\n",
     )
 
 
 def _part(explanation: Explanation) -> Iterator[Text]:
-    """Whether the contact takes part, and what follows where it does not."""
+    """Whether the row takes part, and what follows where it does not."""
     part = explanation.part
+    record, row, deleted = ("profile", "contact", DELETED) if explanation.contact else ("record", "row", RECORD_DELETED)
     if part.passes is False:
-        yield Text("Kept out by the mapping's filters:", style="yellow")
+        by = "the mapping's filters" if part.kept_out_by else "a parent that it lacks"
+        yield Text(f"Kept out by {by}:", style="yellow")
         yield from (Text(f"  does not hold: {condition}") for condition in part.kept_out_by)
-        yield Text(f"  {OUT[part.when_filtered_out]}")
+        yield from (Text(f"  {column} is empty, and without that parent Campaign hides it") for column in part.lacks)
+        yield Text(f"  {OUT[part.when_filtered_out].format(record=record, row=row)}")
     elif part.passes:
         yield Text(
             "Takes part: " + ("the mapping's filters let it pass." if part.filtered else "there are no filters.")
         )
-    yield Text(f"If it is deleted in Dynamics: {DELETED[explanation.delete_mode]}.\n")
+    yield Text(f"If it is deleted in Dynamics: {deleted[explanation.delete_mode]}.\n")
 
 
 def _fields(views: Sequence[FieldView]) -> Table:
@@ -105,13 +116,27 @@ def _opt_outs(views: Sequence[OptOutView]) -> Iterator[Text]:
             yield Text(f"      Campaign says {_flag(view.campaign)}, changed {changed}")
 
 
+def _parents(views: Sequence[ParentView]) -> Iterator[Text]:
+    """Those whom the record needs, and behind each that is missing those whom it needs itself."""
+    if views:
+        yield Text("Parents", style="bold")
+    for view in views:
+        need = "needed" if view.needed else "not needed"
+        there = {True: ", in Dynamics", False: ", not in Dynamics", None: ""}[view.in_dynamics]
+        where = f"{view.record} ({need}; ledger: {view.state}{there})" if view.record else f"none ({need})"
+        indent = "  " * view.depth
+        yield Text.assemble(f"{indent}{view.column} → ", (where, "bold" if view.missing else ""))
+        if view.missing and view.needed:
+            yield Text(f"{indent}    missing: {view.missing}", style="yellow")
+
+
 def _flag(value: bool | None) -> str:
     return "opted out" if value else "opted in"
 
 
 def _ledger(explanation: Explanation) -> Table:
     row = explanation.ledger
-    facts = {
+    facts: dict[str, object] = {
         "state": row.state,
         "what was sent is what is wanted": row.up_to_date,
         "a deletion was seen": row.deletion_seen,
@@ -122,6 +147,9 @@ def _ledger(explanation: Explanation) -> Table:
         "claimed by a worker until": row.claimed_until,
         "will be verified at": row.check_at,
     }
+    if not explanation.contact:
+        facts |= {"sent under": ", ".join(row.parents), "remembers a key other than the id": row.own_key}
+        facts = {name: fact for name, fact in facts.items() if name not in OF_PERSONS}
     return screen.table("Ledger", ("What", "Value"), facts.items())
 
 

@@ -46,7 +46,7 @@ def check(
 
     Example: [bold]bridge mapping check mapping.yaml --offline[/bold]
 
-    Without --offline it costs one engine call, two if fields added in Campaign are mapped.
+    Without --offline it costs one engine call, two if fields added in Campaign are mapped; two for each custom table.
     """
     found = review_alone(file) if offline else _run(ctx, settings, lambda bench: review(bench, file))
     if as_json:
@@ -117,13 +117,15 @@ def apply(
     note: Note = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     yes: Yes = False,
-    sample: Annotated[int, typer.Option("--sample", min=1, max=MOST_ROWS, help="Contacts to try it on.")] = 20,
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, max=MOST_ROWS, help="Rows of each table to try it on.")
+    ] = 20,
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Show examples of values: personal data, on your screen.")
     ] = False,
     settings: SettingsFile = None,
 ) -> None:
-    """Check a mapping, show what it would change on real contacts, and put it in force everywhere within 30 seconds.
+    """Check a mapping, show what it would change on real rows, and put it in force everywhere within 30 seconds.
 
     Example: [bold]bridge mapping apply mapping.yaml --note "city added" --dry-run[/bold]
 
@@ -208,13 +210,13 @@ async def _difference(bench: Workbench, first: str, second: str | None) -> Diffe
     if second is not None:
         return difference(await _named(bench, first), await _named(bench, second))
     present = await bench.in_force()
-    return difference(Named(present.name, present.text, present.mapping), await _named(bench, first))
+    return difference(Named(present.name, present.text, present.mappings), await _named(bench, first))
 
 
 async def _named(bench: Workbench, name: str) -> Named:
     if name.isdecimal():
         text = (await bench.store.get(int(name))).draft.text
-        return Named(f"version {name}", text, mapping_file.parse(text).mapping)
+        return Named(f"version {name}", text, mapping_file.parse(text).mappings)
     return _from_file(Path(name))
 
 
@@ -223,13 +225,13 @@ def _from_file(file: Path) -> Named:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{file} cannot be read: {type(error).__name__}") from None
-    return Named(str(file), text, mapping_file.parse(text).mapping)
+    return Named(str(file), text, mapping_file.parse(text).mappings)
 
 
 async def _apply(bench: Workbench, order: _Order) -> None:
     found = await review(bench, order.file)
     mapping_view.review(found)
-    if found.mapping is None:
+    if found.mappings is None:
         screen.complain("not applied: the mapping in force stays", remedy="Correct the errors above.")
         raise typer.Exit(FAILED)
     present = await bench.in_force()
@@ -239,7 +241,7 @@ async def _apply(bench: Workbench, order: _Order) -> None:
         return screen.tell("Nothing was changed (--dry-run).")
     if not order.yes:
         typer.confirm(f"Put {found.file} ({made.version}) in force instead of {made.replaces}?", abort=True)
-    entry = await bench.store.apply(draft_of(bench, found.mapping, found.text, order.note), present.applied)
+    entry = await bench.store.apply(draft_of(bench, found.mappings, found.text, order.note), present.applied)
     _tell_applied(entry)
 
 
@@ -247,7 +249,7 @@ async def _rollback(bench: Workbench, number: int, note: str, *, yes: bool) -> N
     present = await bench.in_force()
     if present.applied is None:
         raise UnknownVersionError("no version was applied yet")
-    (await bench.store.get(number)).mapping()  # raises MappingError: what does not parse is not put in force
+    (await bench.store.get(number)).mappings()  # raises MappingError: what does not parse is not put in force
     mapping_view.difference(await _difference(bench, str(number), None))
     if not yes:
         typer.confirm(f"Put version {number} in force again instead of {present.name}?", abort=True)

@@ -11,7 +11,7 @@ from rich.text import Text
 from cli import screen
 from cli.mapping_comparison import FieldImpact, Impact
 from cli.mapping_difference import Difference
-from cli.mapping_review import Plan, Review
+from cli.mapping_review import Plan, Review, TablePlan
 from cli.mapping_workbench import InForce
 from shared.mapping_file import Severity, errors
 from shared.stores.mapping_entry import Applied
@@ -73,19 +73,29 @@ def plan(made: Plan) -> None:
 
 
 def _consequences(made: Plan) -> Iterator[RenderableType]:
-    if made.impact is None:
-        yield Text("The version in force does not parse, so there is nothing to compare contacts with.")
-    else:
-        yield from _impact(made.impact)
-    count = f"at least {made.contacts.rows:,}" if made.contacts.at_least else f"{made.contacts.rows:,}"
-    yield Text(f"Dynamics has {count} contacts.")
-    yield Text("Every contact follows the new version when it is next worked on; a resync brings all of them at once.")
-    if made.by_resync_only:
-        yield Text(f"By creation or a resync only (apply_updates is off): {', '.join(made.by_resync_only)}.")
+    if not made.comparable:
+        yield Text("The version in force does not parse, so there is nothing to compare rows with.")
+    for part in made.tables:
+        yield from _table(part, comparable=made.comparable)
+    yield Text("\nEvery row follows the new version when it is next worked on; a resync brings all of them at once.")
+
+
+def _table(part: TablePlan, *, comparable: bool) -> Iterator[RenderableType]:
+    yield Text(f"\n{part.table}", style="bold")
+    if part.impact is not None:
+        yield from _impact(part.impact)
+    elif comparable:
+        yield Text(
+            "  The version in force does not map it; `bridge plan` says what a first load would do, once it does."
+        )
+    count = f"at least {part.rows.rows:,}" if part.rows.at_least else f"{part.rows.rows:,}"
+    yield Text(f"  Dynamics has {count} rows.")
+    if part.by_resync_only:
+        yield Text(f"  By creation or a resync only (apply_updates is off): {', '.join(part.by_resync_only)}.")
 
 
 def _impact(impact: Impact) -> Iterator[RenderableType]:
-    yield Text(f"Tried on the {impact.sampled} contacts that changed last:", style="bold")
+    yield Text(f"  Tried on the {impact.sampled} rows that changed last:")
     yield Text(f"  {impact.passing} take part; {impact.starting} start to, {impact.stopping} stop to.")
     yield Text(f"  {impact.parked_after} would be parked for a value that does not fit (now: {impact.parked_before}).")
     if impact.cut:

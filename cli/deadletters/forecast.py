@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from cli.deadletters.posting import lane_for
 from cli.deadletters.view import Line, line
-from cli.explanation import Evidence, gather
+from cli.evidence import Evidence, UnmappedTableError, gather
 from cli.failures import said
 from cli.rehearsal import Rehearsal, rehearse
 from shared.app import App
-from shared.domain.change import Hint, Lane
+from shared.domain.change import CONTACT, Hint, Lane
 from shared.domain.fact import FactChunk
 from shared.errors import Reason, Retry
 from shared.stores.letter import DeadLetter
-from shared.wire import UnreadableError, decode
+from shared.wire import UnreadableError, decode_facts, decode_hint
 
 Verdict = Literal["would_apply", "already_settled", "still_failing", "would_wait", "unknown"]
 # Letters of this many are looked at together: their rows share a read.
 AT_ONCE = 50
-HINT_LANES = (Lane.CONTACT_UPSERT, Lane.CONTACT_DELETE, Lane.OPTOUT)
+REHEARSED = (Lane.CONTACT_UPSERT, Lane.CONTACT_DELETE, Lane.CUSTOM_ENTITY, Lane.OPTOUT, Lane.TIMELINE)
 APPLIED = {Reason.WRITTEN.slug, Reason.REREAD.slug, Reason.FLAGS_REMEMBERED.slug}
+ONLY_A_WRITE = "Only a write can tell whether it is still so."
 # Only the other side knows whether it still refuses; while nothing changed here there is no cause to expect otherwise.
 REFUSALS = {
     reason.slug
@@ -50,7 +52,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """`look`: ask Campaign where the decision depends on it, one engine call each.
+    """`look`: ask Campaign where the decision depends on it, one engine call each; two where a record's key changed.
 
     `mapping_since`: when the mapping in force was applied; None: it came with the deployment.
     """
@@ -75,34 +77,38 @@ class Forecaster:
         """Writes nothing."""
         if letter.lane is None:
             return _of(letter, "still_failing", "It names no lane, so nobody knows where to send it: discard it.")
-        if letter.lane not in (*HINT_LANES, Lane.TIMELINE):
-            return _of(letter, "unknown", f"Work of the lane {letter.lane} is not rehearsed.")
+        lane = lane_for(letter, body if body != letter.body else None)
+        if lane not in REHEARSED:
+            return _of(letter, "unknown", f"Work of the lane {lane} is not rehearsed.")
         try:
-            message = decode(body)
+            if lane is Lane.TIMELINE:
+                return await self._facts(letter, decode_facts(body))
+            return await self._hint(letter, decode_hint(body), lane)
         except UnreadableError as error:
             return _of(letter, "still_failing", f"{Reason.MALFORMED.meaning} ({error})", Reason.MALFORMED)
-        try:
-            if isinstance(message, Hint):
-                return await self._hint(letter, message)
-            return await self._facts(letter, message)
+        except UnmappedTableError:
+            return _of(letter, "already_settled", Reason.NOT_MAPPED.meaning, Reason.NOT_MAPPED)
         except Retry as outcome:
             return _of(letter, "unknown", said(outcome), outcome.reason)
 
-    async def _hint(self, letter: DeadLetter, hint: Hint) -> Forecast:
-        await self.app.ports.refresh_mapping()
-        if letter.lane is Lane.TIMELINE or hint.record.table != self.app.ports.mapping().table:
+    async def _hint(self, letter: DeadLetter, hint: Hint, lane: Lane) -> Forecast:
+        if lane is Lane.OPTOUT and hint.record.table != CONTACT:
             return _of(letter, "unknown", f"Hints about {hint.record.table} are not rehearsed in this lane.")
-        evidence = await gather(self.app.ports, hint.record.id, look=False)
-        rehearsal = await rehearse(self.app.ports, evidence, hint.why, hint)
+        evidence, rehearsal = await self._rehearsed(hint, lane, look=False)
         if rehearsal.ending == "open" and self.look:
-            evidence = await gather(self.app.ports, hint.record.id, look=True)
-            rehearsal = await rehearse(self.app.ports, evidence, hint.why, hint)
+            evidence, rehearsal = await self._rehearsed(hint, lane, look=True)
         if self._refused_as_before(letter, evidence, rehearsal):
             words = "The row and the mapping are as they were when it was refused."
             return _of(letter, "still_failing", words, letter.reason, rehearsal.calls)
-        follow = [step.order for step in rehearsal.steps if step.order.startswith("send a hint")]
-        words = " Then: ".join([rehearsal.meaning, *follow])
-        return _of(letter, _verdict(rehearsal), words, rehearsal.reason, rehearsal.calls)
+        if letter.reason == Reason.HIDDEN.slug and _verdict(rehearsal) == "would_apply":
+            return _of(letter, "unknown", f"{Reason.HIDDEN.meaning} {ONLY_A_WRITE}", Reason.HIDDEN, rehearsal.calls)
+        return _of(letter, _verdict(rehearsal), _because(rehearsal, evidence), rehearsal.reason, rehearsal.calls)
+
+    async def _rehearsed(self, hint: Hint, lane: Lane, *, look: bool) -> tuple[Evidence, Rehearsal]:
+        """As the engine takes a replayed hint: its patience starts anew."""
+        evidence = await gather(self.app.ports, hint.record, look=look)
+        replayed = replace(hint, first_seen=evidence.now)
+        return evidence, await rehearse(self.app.ports, evidence, hint.why, replayed, lane)
 
     def _refused_as_before(self, letter: DeadLetter, evidence: Evidence, rehearsal: Rehearsal) -> bool:
         """A rehearsal cannot ask for a refusal; whether anything has changed since can be told."""
@@ -115,11 +121,9 @@ class Forecaster:
     async def _facts(self, letter: DeadLetter, chunk: FactChunk) -> Forecast:
         """What is in the timeline already is not asked for: a second write finds it by its id and changes nothing."""
         if letter.reason == Reason.ACTIVITY_REFUSED.slug:
-            return _of(
-                letter, "unknown", f"{Reason.ACTIVITY_REFUSED.meaning} Only a write can tell whether it still does."
-            )
+            return _of(letter, "unknown", f"{Reason.ACTIVITY_REFUSED.meaning} {ONLY_A_WRITE}")
         wanted = sorted({fact.contact_id for fact in chunk.facts})
-        found = await self.app.ports.dynamics.contacts(wanted)
+        found = await self.app.ports.dynamics.read_many(CONTACT, wanted)
         missing = len(set(wanted) - found.keys())
         if missing == len(wanted):
             return _of(letter, "would_wait", Reason.NO_CONTACT.meaning, Reason.NO_CONTACT)
@@ -127,6 +131,16 @@ class Forecaster:
         if missing:
             words += f" {missing} of {len(wanted)} contacts are not in Dynamics (yet); their events wait."
         return _of(letter, "would_apply", words, Reason.RECORDED)
+
+
+def _because(rehearsal: Rehearsal, evidence: Evidence) -> str:
+    """With the hints that would follow, and with what a record waits for."""
+    follow = [step.order for step in rehearsal.steps if step.order.startswith("send ")]
+    words = " Then: ".join([rehearsal.meaning, *follow])
+    if rehearsal.reason != Reason.PARENT_MISSING.slug:
+        return words
+    missing = [f"{one.record or one.link.parent}: {one.missing}" for one in evidence.kin.parents if one.missing]
+    return f"{words} ({'; '.join(missing)})"
 
 
 def _verdict(rehearsal: Rehearsal) -> Verdict:

@@ -6,21 +6,27 @@ from sandbox.campaign.config import (
     ApiClient,
     CampaignConfig,
     CustomField,
-    CustomFilter,
     ExportFormat,
     JournalAddress,
     SftpTarget,
 )
+from sandbox.campaign.definitions import CustomResource, Link, ResourceField
+from sandbox.campaign.example_resources import EXAMPLE_RESOURCES
+from sandbox.campaign.filters import CustomFilter
 from sandbox.campaign.server import Campaign, start
 
 __all__ = [
+    "EXAMPLE_RESOURCES",
     "ApiClient",
     "Campaign",
     "CampaignConfig",
     "CustomField",
     "CustomFilter",
+    "CustomResource",
     "ExportFormat",
     "JournalAddress",
+    "Link",
+    "ResourceField",
     "SftpTarget",
     "start",
 ]

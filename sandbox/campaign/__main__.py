@@ -1,4 +1,4 @@
-"""`python -m sandbox.campaign`: the stand-in with an SFTP server beside it, until interrupted."""
+"""`python -m sandbox.campaign`: the stand-in with the example resources and an SFTP server, until interrupted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from sandbox import sftp
-from sandbox.campaign import CampaignConfig, SftpTarget, start
+from sandbox.campaign import EXAMPLE_RESOURCES, CampaignConfig, SftpTarget, start
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,6 +35,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         CampaignConfig(
             port=arguments.port,
             state=arguments.state / "campaign",
+            custom_resources=EXAMPLE_RESOURCES,
             two_step=not arguments.one_step,
             privacy_every_s=arguments.privacy_every,
             sftp=SftpTarget("127.0.0.1", files.port, files.user, keys.client_key, keys.host_key_line),

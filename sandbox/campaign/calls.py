@@ -28,7 +28,10 @@ class Address:
 
 @dataclass(frozen=True)
 class Call:
-    """One API request; `base` is the absolute URL of the tenant's API, on which every href is built."""
+    """One API request; `base` is the absolute URL of the tenant's API, on which every href is built.
+
+    `author` and `api_key` name the technical account that asks.
+    """
 
     method: str
     address: Address
@@ -36,13 +39,14 @@ class Call:
     body: str
     base: str
     author: str
+    api_key: str
 
     def document(self) -> dict[str, Any]:
         """Return the body as a JSON object, whatever its content type says. Raises Problem."""
         try:
             document = json.loads(self.body or "{}")
         except ValueError:
-            raise problems.bad_body() from None
+            raise problems.no_json(self.body) from None
         if not isinstance(document, dict):
             raise problems.bad_body()
         return document

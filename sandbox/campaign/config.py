@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.campaign.definitions import CustomResource
 from sandbox.campaign.fields import FLAGS, PROFILE_FIELDS, Field, Kind
+from sandbox.campaign.filters import CustomFilter
 from sandbox.campaign.policies import POLICIES
 
 
@@ -38,14 +40,6 @@ class CustomField:
     def as_field(self) -> Field:
         """Return the field as the catalogue keeps it."""
         return Field(self.name, self.kind, self.length, values=self.values, extension=True)
-
-
-@dataclass(frozen=True)
-class CustomFilter:
-    """A filter of the Ext endpoint, equal and case-sensitive: query parameter name → profile field."""
-
-    name: str
-    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,7 @@ DEFAULT_CLIENTS = (
     ApiClient("sandbox-bridge-key", "sandbox-bridge-secret", "bridge"),
     ApiClient("sandbox-person-key", "sandbox-person-secret", "person"),
 )
-BY_EXTERNAL_ID = CustomFilter("byExternalId", {"externalId_parameter": "externalId"})
+BY_EXTERNAL_ID = CustomFilter.labelled("ExternalId", externalId="externalId")
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,8 @@ class CampaignConfig:
     """One Campaign instance.
 
     `state` is the folder of its database; None keeps everything in memory. `custom_key` names the field by which the
-    Ext endpoint finds a profile in the path, unique unless empty; None: the instance declares none. `org` is the
+    Ext endpoint finds a profile in the path, unique unless empty; None: the instance declares none.
+    `custom_resources` replace those of the same name in the database; what else is defined there stays. `org` is the
     tenant in the path, `ims_org` the organisation in headers. `two_step` makes a person confirm privacy deletions;
     `privacy_every_s` runs one stage of the technical workflow that often, `export_every_s` the opt-out export.
     """
@@ -106,6 +101,7 @@ class CampaignConfig:
     custom_fields: tuple[CustomField, ...] = ()
     custom_key: str | None = "externalId"
     custom_filters: tuple[CustomFilter, ...] = (BY_EXTERNAL_ID,)
+    custom_resources: tuple[CustomResource, ...] = ()
     data_policies: Mapping[str, str] = field(default_factory=lambda: {"email": "email", "lastName": "smartCase"})
     page_size: int = 25
     big_table_threshold: int = 100_000

@@ -1,6 +1,7 @@
 """The control side, `/_sandbox/…`: no authentication, JSON in and out, for tests and for playing a person in Campaign.
 
-Every path is in `add_routes`. Bad input is 400 `{"error": …}`, an unknown profile 404, an impossible export 409.
+Every path is in `add_routes`. Bad input is 400 `{"error": …}`, an unknown profile or resource 404, an impossible
+export 409.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.campaign.definitions import as_json, from_document
 from sandbox.campaign.export import ExportImpossible
 from sandbox.campaign.faults import CATALOGUE, Order, order_from
 from sandbox.campaign.fields import FLAGS
 from sandbox.campaign.instance import Instance
 from sandbox.campaign.problems import Problem
-from sandbox.campaign.profiles import Profile
+from sandbox.campaign.rows import Record
 
 _PREFIX = "/_sandbox"
 _NAMES = {kind: name for name, kind in CATALOGUE.items()}
@@ -40,6 +42,9 @@ def add_routes(application: web.Application, instance: Instance, late_writes: Ca
         ("POST", "/person/profile", control.person_profile),
         ("POST", "/person/delete", control.person_delete),
         ("GET", "/profiles", control.profiles),
+        ("GET", "/resources", control.resources),
+        ("POST", "/resources", control.define_resources),
+        ("GET", "/resources/{name}", control.records),
         ("POST", "/events", control.events),
         ("POST", "/export", control.export),
         ("POST", "/export/finish", control.finish_export),
@@ -140,6 +145,25 @@ class Control:
         found = table.where("externalId", wanted) if wanted is not None else table.all()
         return [self._raw(profile) for profile in found]
 
+    async def resources(self, _request: web.Request) -> object:
+        """Return the definitions of the custom resources, targets of links first."""
+        return [json.loads(as_json(one)) for one in self._instance.resources.definitions()]
+
+    async def define_resources(self, request: web.Request) -> object:
+        """Define custom resources, one object or a list, in the form that `resources` returns; see `CustomResource`.
+
+        A definition replaces the one of the same name (another cardinality, unpublished …); its records stay.
+        """
+        body = await _json(request)
+        self._instance.resources.define([from_document(one) for one in (body if isinstance(body, list) else [body])])
+        return await self.resources(request)
+
+    async def records(self, request: web.Request) -> object:
+        """Return every stored record of a resource with its `hidden` mark; a query `field=value` selects."""
+        records = self._instance.resources.records(request.match_info["name"])
+        found = (self._raw(one) | {"hidden": records.is_hidden(one)} for one in records.all())
+        return [one for one in found if all(str(one.get(name)) == value for name, value in request.query.items())]
+
     async def events(self, request: web.Request) -> object:
         """Append events: one object or a list, `{"kind", "externalId", …details}`; see the journal for the details."""
         body = await _json(request)
@@ -176,7 +200,7 @@ class Control:
         details = {name: value for name, value in order.items() if name not in ("kind", "externalId")}
         return self._instance.journal.append(str(order.get("kind")), str(order.get("externalId", "")), details)
 
-    def _found(self, document: dict[str, Any]) -> Profile:
+    def _found(self, document: dict[str, Any]) -> Record:
         external_id = document.get("externalId")
         if not external_id:
             raise ValueError("'externalId' is missing")
@@ -185,8 +209,8 @@ class Control:
             raise LookupError("no profile has this externalId")
         return found[0]
 
-    def _raw(self, profile: Profile) -> dict[str, Any]:
-        return {"PKey": profile.pkey, **profile.body}
+    def _raw(self, record: Record) -> dict[str, Any]:
+        return {"PKey": record.pkey, **record.body}
 
 
 async def _json(request: web.Request) -> Any:  # noqa: ANN401 - whatever the JSON holds

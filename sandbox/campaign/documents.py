@@ -96,7 +96,7 @@ def _datetime(_field: Field, path: str, value: object, _policy: str | None) -> s
 
 def _enumeration(field: Field, path: str, value: object, _policy: str | None) -> str:
     if value not in field.values:
-        raise problems.bad_enumeration(path, value)
+        raise problems.bad_enumeration(path, value, field.schema)
     return str(value)
 
 

@@ -13,7 +13,8 @@ import asyncssh
 
 from sandbox.campaign.config import CampaignConfig, ExportFormat
 from sandbox.campaign.faults import ExportHalf, FaultBoard
-from sandbox.campaign.profiles import Profile, Profiles
+from sandbox.campaign.profiles import Profiles
+from sandbox.campaign.rows import Record
 from sandbox.campaign.store import Database
 from sandbox.campaign.times import Clock
 
@@ -110,7 +111,7 @@ class OptOutExport:
             raise ExportImpossible(f"the upload to {target.host}:{target.port} failed: {error}") from error
 
 
-def file_content(profiles: Iterable[Profile], form: ExportFormat) -> bytes:
+def file_content(profiles: Iterable[Record], form: ExportFormat) -> bytes:
     """Return the file: UTF-8, a header line, booleans as `true` and `false`, times as the API writes them."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=form.delimiter, lineterminator="\n")
@@ -119,7 +120,7 @@ def file_content(profiles: Iterable[Profile], form: ExportFormat) -> bytes:
     return text.getvalue().encode()
 
 
-def _cell(profile: Profile, name: str) -> str:
+def _cell(profile: Record, name: str) -> str:
     value: object = profile.body
     for part in name.split("."):
         value = value.get(part, "") if isinstance(value, dict) else ""

@@ -20,7 +20,10 @@ DEFAULT_LENGTH = 255
 
 @dataclass(frozen=True)
 class Field:
-    """One field; `length` in characters (0: not limited), `values` for an enumeration, `parts` for an object."""
+    """One field; `length` in characters (0: not limited), `values` for an enumeration, `parts` for an object.
+
+    `target` is what a link or a collection leads to, `schema` where an enumeration is declared.
+    """
 
     name: str
     kind: Kind = "string"
@@ -30,6 +33,8 @@ class Field:
     parts: tuple[Field, ...] = ()
     target: str = ""
     extension: bool = False
+    mandatory: bool = False
+    schema: str = "nms:recipient"
 
     @property
     def empty(self) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sandbox.campaign import problems
 from sandbox.campaign.calls import Address, Answer, Call, Reply
@@ -16,15 +17,17 @@ from sandbox.campaign.keys import KeyRing
 from sandbox.campaign.listing import Pager
 from sandbox.campaign.metadata import MetadataApi
 from sandbox.campaign.privacy import PrivacyApi, PrivacyWorkflow
-from sandbox.campaign.profile_api import ProfileApi
 from sandbox.campaign.profiles import Profiles
+from sandbox.campaign.record_api import RecordApi
 from sandbox.campaign.related import HistoryApi, ServiceApi
+from sandbox.campaign.rendering import record
+from sandbox.campaign.resources import Resources
+from sandbox.campaign.rows import Record
 from sandbox.campaign.store import Database
 from sandbox.campaign.times import Clock
 
-_BUILT_IN, _EXT = "profileAndServices", "profileAndServicesExt"
+_BUILT_IN, _EXT, _CUSTOM = "profileAndServices", "profileAndServicesExt", "customResources"
 _OUT_OF_SCOPE = {
-    "customResources": "custom resources outside the profile",
     "workflow": "workflow control",
     "head": "privacy access files",
 }
@@ -47,8 +50,11 @@ class Instance:
         self.journal = Journal(self.database, keys, self.faults, config, now)
         self.workflow = PrivacyWorkflow(self.database, self.profiles, config, now)
         self.export = OptOutExport(self.profiles, self.database, self.faults, config, now)
-        self._profile_api = ProfileApi(self.profiles, pager, config, now)
-        metadata = MetadataApi(self.profiles.catalogue, config.data_policies, keys)
+        self.resources = Resources(self.database, keys, pager, self.counters, self.profiles, now)
+        self.resources.define(config.custom_resources)
+        self._now = now
+        self._profile_api = RecordApi(self.profiles, pager, self._profile)
+        metadata = MetadataApi(self.profiles, self.resources, config.data_policies, keys)
         privacy = PrivacyApi(self.database, keys, pager, config, now)
         services = ServiceApi(config, keys)
         self._resources: Mapping[tuple[str, str], Answer] = {
@@ -59,17 +65,18 @@ class Instance:
             (_BUILT_IN, "history"): HistoryApi(self.profiles, self.journal, keys, now).answer,
             (_BUILT_IN, "resourceType"): metadata.resource_type,
             (_EXT, "resourceType"): metadata.resource_type,
+            (_CUSTOM, "resourceType"): metadata.resource_type,
             (_EXT, ""): metadata.ext_index,
             ("privacy", "privacyTool"): privacy.answer,
         }
 
     def kind(self, method: str, address: Address) -> str:
-        """Return the counter's name for a request: `profile GET list`, `profile GET`, `privacy POST` …"""
+        """Return the counter's name for a request: `profile GET list`, `cusVehicle PATCH`, `privacy POST` …"""
         if address.rest[-1:] == ("_count",):
             return f"{address.resource} {method} count"
-        if address.resource == "profile":
-            many = method == "GET" and self._profile_api.selects_many(address)
-            return f"profile {method}{' list' if many else ''}"
+        if verbs := self._verbs(address):
+            many = method == "GET" and verbs.selects_many(address)
+            return f"{address.resource} {method}{' list' if many else ''}"
         known = {"privacyTool": "privacy", "resourceType": "metadata", "": "metadata"}
         return f"{known.get(address.resource, address.resource)} {method}"
 
@@ -82,16 +89,28 @@ class Instance:
 
     def reset(self) -> None:
         """Remove all data, counters and faults; tokens stay valid, PKeys stay retired."""
+        self.resources.empty()
         self.database.empty()
         self.faults.clear()
         self.export.forget()
+
+    def _profile(self, call: Call, profile: Record) -> dict[str, Any]:
+        return record(profile, self.profiles.catalogue, call.base, call.address.api, self._now())
+
+    def _verbs(self, address: Address) -> RecordApi | None:
+        custom = self.resources.at(address)
+        if custom:
+            return custom.verbs
+        return self._profile_api if address.resource == "profile" else None
 
     def _answer_of(self, address: Address) -> Answer:
         found = self._resources.get((address.api, address.resource))
         if found:
             return found
-        if address.api == _EXT and address.resource.startswith("cus"):
-            raise problems.not_offered("custom resources")
+        if custom := self.resources.at(address):
+            return custom.answer
+        if address.api == _CUSTOM or (address.api == _EXT and address.resource.startswith("cus")):
+            raise problems.unknown_resource()
         if address.api in _OUT_OF_SCOPE or address.api.startswith("mc"):
             raise problems.not_offered(_OUT_OF_SCOPE.get(address.api, "transactional messages"))
         raise problems.bad_uri()

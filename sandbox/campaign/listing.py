@@ -18,13 +18,22 @@ _POSITION = "position"
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of one table; `order` is an SQL expression, `where` holds its values apart."""
+    """Rows of one table; `order` is an SQL expression, `where` holds its values apart.
+
+    `view` names what is shown of the table, where that is not all of it.
+    """
 
     table: str
     order: str = "id"
     descending: bool = False
     where: tuple[str, ...] = ()
     values: tuple[object, ...] = ()
+    view: str = ""
+
+    @property
+    def source(self) -> str:
+        """Return what is read."""
+        return self.view or self.table
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Pager:
 
     def count(self, selection: Selection) -> dict[str, int]:
         """Return how many rows match, whatever the page."""
-        sql = f"SELECT COUNT(*) FROM {selection.table} {_where(selection.where)}"  # noqa: S608 - our own SQL
+        sql = f"SELECT COUNT(*) FROM {selection.source} {_where(selection.where)}"  # noqa: S608 - our own SQL
         return {"count": int(self.database.execute(sql, *selection.values).fetchone()[0])}
 
     def _size(self, query: Mapping[str, str]) -> int:
@@ -82,7 +91,7 @@ class Pager:
             conditions.append(f"({selection.order}, id) {sign} (?, ?)")
             values += start
         sql = (
-            f"SELECT id, body, {selection.order} FROM {selection.table} {_where(tuple(conditions))} "  # noqa: S608
+            f"SELECT id, body, {selection.order} FROM {selection.source} {_where(tuple(conditions))} "  # noqa: S608
             f"ORDER BY {selection.order} {word}, id {word} LIMIT ?"
         )
         return self.database.execute(sql, *values, limit).fetchall()

@@ -23,6 +23,7 @@ from sandbox.campaign.times import Clock, written
 
 _MANDATORY = ("name", "namespaceName", "reconciliationValue", "regulation", "type")
 _OPTIONAL = ("label", "desc")
+_SCHEMA = "nms:privacyRequest"
 _TYPES = ("access", "delete")
 _REGULATIONS = ("gdpr", "ccpa", "pdpa", "lgpd")
 _WAITING_FOR_WORKFLOW = ("new", "processing")
@@ -72,11 +73,11 @@ class PrivacyApi:
                 raise problems.unknown_property(name, "privacyTool")
         for name in _MANDATORY:
             if not sent.get(name):
-                raise problems.Problem(500, f"{problems.GENERIC} The '@{name}' field is mandatory.")
+                raise problems.mandatory(name)
         if sent["type"] not in _TYPES:
-            raise problems.bad_enumeration("type", sent["type"])
+            raise problems.bad_enumeration("type", sent["type"], _SCHEMA)
         if sent["regulation"] not in _REGULATIONS:
-            raise problems.bad_enumeration("regulation", sent["regulation"])
+            raise problems.bad_enumeration("regulation", sent["regulation"], _SCHEMA)
         if sent["namespaceName"] not in self.config.namespaces:
             raise problems.unknown_key("Namespace", str(sent["namespaceName"]))
 

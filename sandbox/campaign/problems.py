@@ -23,12 +23,24 @@ def unknown_key(path: str, key: str) -> Problem:
     return Problem(404, f"{GENERIC} Unable to find document with path '{path}' from key '{key}'.")
 
 
-def garbage_key(key: str) -> Problem:
-    """A PKey that this instance never issued: the server takes its text for an attribute name."""
+class HiddenRecord(Problem):
+    """A record that exists and cannot be reached, because a parent that it needs is missing.
+
+    That it cannot be read, and that writing to it is an error, is documented; the status and the text of the error
+    are not (assumed: those of a key that does not exist).
+    """
+
+    def __init__(self, path: str, key: str) -> None:
+        unknown = unknown_key(path, key)
+        super().__init__(unknown.status, unknown.text)
+
+
+def garbage_key(key: str, schema: str) -> Problem:
+    """A PKey that this instance never issued: the server takes its text for an attribute name of the schema."""
     bare = key.removeprefix("@")
     return Problem(
         500,
-        f"{GENERIC} '{bare}' attribute unknown (see definition of 'Profiles (nms:recipient)' schema). "
+        f"{GENERIC} '{bare}' attribute unknown (see definition of '{schema}' schema). "
         f"XTK-170036 Unable to parse expression '@id = @{bare}'.",
     )
 
@@ -51,12 +63,11 @@ def duplicate_key(label: str, key: str, constraint: str) -> Problem:
     )
 
 
-def bad_enumeration(field: str, value: object) -> Problem:
+def bad_enumeration(field: str, value: object, schema: str) -> Problem:
     """A value outside an enumeration, which is written by name."""
     return Problem(
         500,
-        f"{GENERIC} The value '{value}' is not valid for the 'nms:recipient:{field}' enumeration "
-        f"of the '@{field}' field.",
+        f"{GENERIC} The value '{value}' is not valid for the '{schema}:{field}' enumeration of the '@{field}' field.",
     )
 
 
@@ -68,6 +79,11 @@ def read_only(field: str) -> Problem:
 def unknown_property(field: str, resource: str) -> Problem:
     """A property that the resource does not have, or not at this endpoint."""
     return Problem(500, f"{GENERIC} '{field}' property is not valid for the '{resource}' resource.")
+
+
+def mandatory(field: str) -> Problem:
+    """A field that every record needs (assumed text)."""
+    return Problem(500, f"{GENERIC} The '@{field}' field is mandatory.")
 
 
 def too_long(field: str, length: int) -> Problem:
@@ -87,6 +103,11 @@ def bad_email(field: str) -> Problem:
     return Problem(500, f"{GENERIC} XTK-170049 The value of the '@{field}' field is not a valid e-mail address.")
 
 
+def no_json(body: str) -> Problem:
+    """A body that cannot be read, in the words that Adobe's own tests expect (status assumed)."""
+    return Problem(500, f"{GENERIC} '{body}' is not a valid constant.")
+
+
 def bad_body() -> Problem:
     """A body that is not a JSON object (assumed text)."""
     return Problem(500, f"{GENERIC} RST-360003 The body of the request is not a valid JSON object.")
@@ -100,6 +121,13 @@ def bad_parameter(name: str, reason: str) -> Problem:
 def not_offered(what: str) -> Problem:
     """Something that real Campaign may have and this stand-in has not."""
     return Problem(501, f"This stand-in of Adobe Campaign Standard does not offer {what}.")
+
+
+def unknown_resource() -> Problem:
+    """A custom resource that does not exist or is not published: 404 as Adobe's own tests note it, with the text that
+    was seen with a 404.
+    """
+    return Problem(404, f"{GENERIC} Error rc=-2003")
 
 
 def bad_uri() -> Problem:

@@ -8,18 +8,14 @@ from datetime import date, datetime
 from typing import Any
 
 from sandbox.campaign.fields import Catalogue, Field
-from sandbox.campaign.profiles import Profile
+from sandbox.campaign.record_api import href
+from sandbox.campaign.rows import Record
 from sandbox.campaign.times import years_between
 
 
-def href(base: str, api: str, profile: Profile) -> str:
-    """Return the absolute URL of a profile."""
-    return f"{base}/{api}/profile/{profile.pkey}"
-
-
-def record(profile: Profile, catalogue: Catalogue, base: str, api: str, today: datetime) -> dict[str, Any]:
+def record(profile: Record, catalogue: Catalogue, base: str, api: str, today: datetime) -> dict[str, Any]:
     """Return the full record; the Ext API adds extension fields, the built-in one leaves them out."""
-    address = href(base, api, profile)
+    address = href(base, api, "profile", profile)
     values = {**profile.body, **_computed(profile.body, today.date()), "PKey": profile.pkey, "href": address}
     fields = catalogue.at(api.endswith("Ext"))
     return {name: _shown(field, values.get(name, field.empty), address) for name, field in sorted(fields.items())}

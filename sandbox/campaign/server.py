@@ -84,7 +84,7 @@ class Campaign:
             return _refused(refused, fault)
         base = f"{request.scheme}://{request.host}/{address.org}/campaign"
         body = await request.text()
-        call = Call(request.method, address, dict(request.query), body, base, client.name)
+        call = Call(request.method, address, dict(request.query), body, base, client.name, client.client_id)
         self.instance.counters.add(client.client_id, kind, "engine")
         return await self._deliver(call, fault, request)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ CREATE TABLE IF NOT EXISTS privacy (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS journal (
     position INTEGER PRIMARY KEY AUTOINCREMENT, appended REAL NOT NULL, event TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS custom_resource (name TEXT PRIMARY KEY, definition TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS token (token TEXT PRIMARY KEY, client_id TEXT NOT NULL, expires REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS request (
     api_key TEXT NOT NULL, kind TEXT NOT NULL, outcome TEXT NOT NULL, calls INTEGER NOT NULL,
@@ -27,7 +29,7 @@ _DATA_TABLES = ("profile", "privacy", "journal", "request")
 
 
 class Database:
-    """Thin access to SQLite; each statement commits by itself.
+    """Thin access to SQLite; each statement outside a `transaction` commits by itself.
 
     The process may be killed at any moment without losing an answered write (the operating system has it);
     only a crash of the machine may, which a stand-in need not survive.
@@ -56,6 +58,17 @@ class Database:
         """Run one statement with its bound values."""
         return self._sqlite.execute(sql, values)
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run several statements, of which all or none take effect."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
     def setting(self, name: str, default: str) -> str:
         """Return a stored setting; the first reader's default is stored and stays."""
         self.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", name, default)
@@ -70,7 +83,7 @@ class Database:
         return bytes.fromhex(self.setting("secret", secrets.token_hex(32)))
 
     def empty(self) -> None:
-        """Remove all data and counters; keys stay retired, tokens stay valid."""
+        """Remove all data but records of custom resources, and all counters; keys stay retired, tokens stay valid."""
         for table in _DATA_TABLES:
             self.execute(f"DELETE FROM {table}")  # noqa: S608 - a fixed list
         self.execute("DELETE FROM setting WHERE name <> 'secret'")
@@ -80,11 +93,14 @@ class Database:
         self._sqlite.close()
 
 
-def column(field: str) -> str:
-    """Return the SQL expression for a field of the JSON body; `location.city` reaches into an object."""
+def column(field: str, row: str = "") -> str:
+    """Return the SQL expression for a field of the JSON body; `location.city` reaches into an object.
+
+    `row` is the alias of the table where a statement reads several.
+    """
     if not all(part.isidentifier() for part in field.split(".")):
         raise ValueError(f"not a field name: {field!r}")
-    return f"json_extract(body, '$.{field}')"
+    return f"json_extract({row}{'.' if row else ''}body, '$.{field}')"
 
 
 def packed(document: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.dataverse.administration import Administration
 from sandbox.dataverse.batch import Batches
 from sandbox.dataverse.bulk import Bulk
 from sandbox.dataverse.definitions import Definitions
@@ -11,6 +12,7 @@ from sandbox.dataverse.organization import Organization
 from sandbox.dataverse.records import Records
 from sandbox.dataverse.resource import Segment, relative, split
 
+_ACTION = "Microsoft.Dynamics.CRM."
 _UNOFFERED = frozenset({"$metadata", "Merge", "RetrieveMetadataChanges", "CreateEntities", "DeleteEntities"})
 
 
@@ -21,7 +23,8 @@ class Api:
         self._org = org
         self._records = Records(org)
         self._bulk = Bulk(org, self._records)
-        self._definitions = Definitions(org.schema, org.api_url)
+        self._definitions = Definitions(org.schema, org.api_url, org.catalog)
+        self._administration = Administration(org)
         self._batches = Batches(self._execute, org.store.transaction)
 
     def call(self, request: ApiRequest) -> ApiResponse:
@@ -43,7 +46,10 @@ class Api:
             if request.method == "GET":
                 return self._route(segments, request)
             with self._org.store.transaction():
-                return self._route(segments, request)
+                self._org.solutions.check(request)
+                response = self._route(segments, request)
+                self._org.solutions.note(request, response)
+                return response
         except ApiError:
             self._org.pipeline.forget()
             raise
@@ -56,8 +62,14 @@ class Api:
             return self._who_am_i(request)
         if first.name == "BulkDelete":
             return self._bulk_delete(request)
+        if (answer := self._administration.answers(segments, request.method)) is not None:
+            return answer(segments, request)
+        if first.name in ("EntityDefinitions", "RelationshipDefinitions"):
+            self._org.security.check_metadata(request)
         if first.name == "EntityDefinitions":
             return self._definitions.answer(segments, request)
+        if first.name == "RelationshipDefinitions":
+            return self._definitions.relationships(segments, request)
         if first.name == "$batch":
             raise bad_query("A batch cannot hold another batch.")
         if first.name in _UNOFFERED:
@@ -71,6 +83,7 @@ class Api:
             raise resource_not_found(first.name)
         if len(rest) > 1 or (rest and rest[0].key is not None):
             raise not_offered(f"the path '{request.path}'")
+        self._org.security.check(table, rest[0].name.removeprefix(_ACTION) if rest else None, request)
         if first.key is not None:
             if rest:
                 return self._records.related(table, first.key, rest[0].name, request)

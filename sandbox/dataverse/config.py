@@ -14,12 +14,16 @@ INTEGRATION_USER_ID = "9b7e4d20-8a1c-ee11-9cbe-00224829c8d2"
 
 @dataclass(frozen=True)
 class ApplicationUser:
-    """An app registration that may call, and the user (row of systemuser) whose name its writes bear."""
+    """An app registration that may call, and the user (row of systemuser) whose name its writes bear.
+
+    `administrator`: may do everything; otherwise only what the user's roles grant.
+    """
 
     client_id: str
     secret: str = field(repr=False)
     user_id: str
     name: str
+    administrator: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class DataverseConfig:
     """How to start one stand-in.
 
     `port` 0 takes a free one; `state` None keeps rows in memory; `limits` None means that nothing is counted;
-    `tables` are described beside the built-in ones; `token_lifetime_s` and `webhook_timeout_s` are seconds.
+    `tables` are described beside the built-in ones; `email_activities`: the four tables of Adobe's solution are among
+    these; `token_lifetime_s` and `webhook_timeout_s` are seconds.
     """
 
     tls: Tls
@@ -56,6 +61,7 @@ class DataverseConfig:
     business_unit_id: str = "5d1f3a7e-0b9c-ee11-9079-000d3a3c1f20"
     currency_id: str = "f0e1d2c3-7788-ef11-840a-6045bd0e3e99"
     tables: tuple[Table, ...] = ()
+    email_activities: bool = True
     limits: Limits | None = None
     token_lifetime_s: int = 3599
     webhook_timeout_s: float = 60

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from typing import Any
 
+from pydantic import ValidationError
+
 from sandbox.dataverse.config import Limits
 from sandbox.dataverse.dispatcher import Dispatcher
 from sandbox.dataverse.errors import ApiError, invalid_value
@@ -13,6 +15,7 @@ from sandbox.dataverse.faults import API_EFFECTS, WEBHOOK_EFFECTS, parse_fault
 from sandbox.dataverse.organization import Organization
 from sandbox.dataverse.payload import read_json
 from sandbox.dataverse.protection import Protection
+from sandbox.dataverse.table_document import TableDocument
 from sandbox.dataverse.values import Json
 
 PREFIX = "/_sandbox/"
@@ -26,7 +29,12 @@ _HELP = {
     "GET /_sandbox/jobs": "webhook jobs in order: ready, succeeded, failed, lost",
     "PUT /_sandbox/limits": 'count for service protection: {"requests": n, "busy_s": s, "at_once": n, "window_s": s}',
     "DELETE /_sandbox/limits": "stop counting",
-    "POST /_sandbox/reset": "back to an empty organisation: rows, registered webhooks, jobs, faults and counts",
+    "GET /_sandbox/tables": "every table: its name, entity set, and whether its changes are tracked",
+    "POST /_sandbox/tables": 'add a custom table: {"name": "new_boat", "columns": [{"name": "new_length", "kind": '
+    '"Integer"}, {"name": "new_contactid", "kind": "Lookup", "target": "contact", "schema_name": "new_ContactId", '
+    '"on_delete": "Cascade"}], "keys": [{"name": …, "columns": […]}], "change_tracking": true}',
+    "POST /_sandbox/reset": "back to an empty organisation: rows, registered webhooks, jobs, faults and counts; "
+    "tables stay",
 }
 Answer = dict[str, Any]
 _Handler = Callable[[bytes], Awaitable[Answer]]
@@ -49,6 +57,8 @@ class Control:
             "GET jobs": self._jobs,
             "PUT limits": self._limit,
             "DELETE limits": self._unlimit,
+            "GET tables": self._tables,
+            "POST tables": self._add_table,
             "POST reset": self._reset,
         }
 
@@ -93,6 +103,24 @@ class Control:
         self._protection.limits = None
         self._protection.clear()
         return {}
+
+    async def _tables(self, _body: bytes) -> Answer:
+        tables = [
+            {"name": table.name, "entity_set": table.entity_set, "change_tracking": table.change_tracking}
+            for table in self._org.schema
+        ]
+        return {"tables": tables}
+
+    async def _add_table(self, body: bytes) -> Answer:
+        try:
+            table = self._org.describe(TableDocument.model_validate(read_json(body)))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "table"
+            raise invalid_value(f"{place}: {first['msg']}") from None
+        except ValueError as error:
+            raise invalid_value(f"{error}.") from None
+        return {"name": table.name, "entity_set": table.entity_set, "change_tracking": table.change_tracking}
 
     async def _reset(self, _body: bytes) -> Answer:
         self._org.reset()

@@ -79,6 +79,20 @@ def no_row_for_key(table: str) -> ApiError:
     return ApiError(404, "0x80060891", f"A record with the specified key values does not exist in {table} entity")
 
 
+def has_dependants() -> ApiError:
+    text = "The object you tried to delete is associated with another object and cannot be deleted."
+    return ApiError(405, "0x80040227", text)
+
+
+def not_tracked(table: str) -> ApiError:
+    return ApiError(400, "0x80072491", f"Entity {table} isn't enabled for change tracking.")
+
+
+def token_expired() -> ApiError:
+    text = "Version stamp associated with the client has expired. Please perform a full sync."
+    return ApiError(400, "0x80044352", text)
+
+
 def resource_not_found(segment: str) -> ApiError:
     return ApiError(404, "0x80060888", f"Resource not found for the segment '{segment}'.")
 

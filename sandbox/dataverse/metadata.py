@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox.dataverse.schema import CHOICES, TEXTS, Attribute, Kind, Option, Schema, Table
+from sandbox.dataverse import privileges
+from sandbox.dataverse.schema import CHOICES, TEXTS, Attribute, Kind, OnDelete, Option, Relationship, Schema, Table
 
 _CAST = "Microsoft.Dynamics.CRM."
+_PUBLISHERS = ("acme", "adobe", "msdyn")  # of custom columns on tables that are not custom
+_MERGEABLE = ("account", "contact")
 _OPTION_SETS = frozenset({*CHOICES, Kind.BOOLEAN, Kind.MULTISELECT})
 
 
@@ -39,8 +42,10 @@ def entity(table: Table) -> dict[str, Any]:
         "IsCustomEntity": table.is_custom,
         "HasActivities": table.name in ("contact", "account"),
         "ChangeTrackingEnabled": table.change_tracking,
-        "CanChangeTrackingBeEnabled": {"Value": not table.view, "CanBeChanged": False},
+        "CanChangeTrackingBeEnabled": {"Value": not table.view, "CanBeChanged": not table.view},
         "IsOptimisticConcurrencyEnabled": not table.view,
+        "IsManaged": not table.is_custom,
+        "Privileges": privileges.shown(table),
     }
 
 
@@ -61,10 +66,17 @@ def attribute(table: Table, column: Attribute) -> dict[str, Any]:
         "IsValidForRead": column.readable,
         "IsValidForCreate": column.creatable and not table.view,
         "IsValidForUpdate": column.updatable and not table.view,
-        "IsCustomAttribute": "_" in column.name and column.name.split("_")[0] in ("acme", "adobe", "msdyn"),
+        "IsCustomAttribute": _is_custom(table, column),
         "RequiredLevel": {"Value": "SystemRequired" if column.name == table.primary_id else "None"},
     }
     return shown | _details(table, column)
+
+
+def _is_custom(table: Table, column: Attribute) -> bool:
+    """Custom names begin with their publisher's prefix."""
+    publishers = {*_PUBLISHERS, table.name.partition("_")[0]} if table.is_custom else _PUBLISHERS
+    prefix, separator, _ = column.name.partition("_")
+    return bool(separator) and prefix in publishers
 
 
 def cast_name(column: Attribute) -> str:
@@ -116,23 +128,46 @@ def _option(column: Attribute, option: Option) -> dict[str, Any]:
 
 def many_to_one(schema: Schema, table: Table) -> list[dict[str, Any]]:
     """The relationships in which this table holds the lookup."""
-    return [
-        {
-            "SchemaName": target.collection or f"{target.table}_{table.name}_{column.name}",
-            "MetadataId": _id(f"{table.name}/{column.name}/{target.table}"),
-            "RelationshipType": "OneToManyRelationship",
-            "ReferencingEntity": table.name,
-            "ReferencingAttribute": column.name,
-            "ReferencingEntityNavigationPropertyName": target.navigation,
-            "ReferencedEntity": target.table,
-            "ReferencedAttribute": schema.tables[target.table].primary_id,
-            "ReferencedEntityNavigationPropertyName": target.collection or None,
-            "CascadeConfiguration": {"Delete": target.on_delete.value},
-        }
-        for column in table.attributes
-        for target in column.targets
-        if target.table in schema.tables
-    ]
+    return [relationship(schema, link) for link in schema.relationships() if link.referencing.name == table.name]
+
+
+def one_to_many(schema: Schema, table: Table) -> list[dict[str, Any]]:
+    """The relationships in which another table's lookup points at this one."""
+    return [relationship(schema, link) for link in schema.referencing(table)]
+
+
+def relationship(schema: Schema, link: Relationship) -> dict[str, Any]:
+    """A relationship's definition, the same from both of its sides."""
+    table, column, target = link.referencing, link.attribute, link.target
+    return {
+        "@odata.type": f"#{_CAST}OneToManyRelationshipMetadata",
+        "SchemaName": link.schema_name,
+        "MetadataId": _id(f"{table.name}/{column.name}/{target.table}"),
+        "RelationshipType": "OneToManyRelationship",
+        "IsCustomRelationship": table.is_custom or _is_custom(table, column),
+        "ReferencingEntity": table.name,
+        "ReferencingAttribute": column.name,
+        "ReferencingEntityNavigationPropertyName": target.navigation,
+        "ReferencedEntity": target.table,
+        "ReferencedAttribute": schema.tables[target.table].primary_id,
+        "ReferencedEntityNavigationPropertyName": target.collection or None,
+        "IsHierarchical": False,
+        "CascadeConfiguration": _cascades(link),
+    }
+
+
+def _cascades(link: Relationship) -> dict[str, str]:
+    """Parental: everything that happens to the one row happens to the many; otherwise only the deletion is told."""
+    follows = "Cascade" if link.target.on_delete is OnDelete.CASCADE else "NoCascade"
+    return {
+        "Assign": follows,
+        "Delete": link.target.on_delete.value,
+        "Merge": "Cascade" if link.target.table in _MERGEABLE else "NoCascade",
+        "Reparent": follows,
+        "Share": follows,
+        "Unshare": follows,
+        "RollupView": "NoCascade",
+    }
 
 
 def keys(table: Table) -> list[dict[str, Any]]:

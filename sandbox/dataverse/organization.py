@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from sandbox.dataverse import privileges
+from sandbox.dataverse.catalog import Catalog
 from sandbox.dataverse.config import DataverseConfig
 from sandbox.dataverse.context import ContextBuilder
 from sandbox.dataverse.counters import Counters
@@ -15,8 +17,12 @@ from sandbox.dataverse.jobs import Jobs
 from sandbox.dataverse.pipeline import Pipeline
 from sandbox.dataverse.rows import RowView
 from sandbox.dataverse.rules import reference
+from sandbox.dataverse.schema import Table
 from sandbox.dataverse.schema_events import default_schema
+from sandbox.dataverse.security import Security
+from sandbox.dataverse.solutions import Solutions
 from sandbox.dataverse.store import Store
+from sandbox.dataverse.table_document import TableDocument
 from sandbox.dataverse.values import show_moment
 from sandbox.dataverse.writes import Writer
 
@@ -36,8 +42,11 @@ class Organization:
         self.config = config
         self.origin = origin
         self.now = now
-        self.schema = default_schema(config.tables)
+        self.schema = default_schema(config.tables, email_activities=config.email_activities)
         self.store = Store(self.schema, config.state)
+        self.catalog = Catalog(self.schema, self.store)
+        self.security = Security(self.schema, self.store, config)
+        self.solutions = Solutions(self.schema, self.store)
         self.counters = Counters()
         self.faults = Faults()
         self.jobs = Jobs(self.store, self.schema.tables["asyncoperation"])
@@ -45,23 +54,31 @@ class Organization:
         self.pipeline = Pipeline(self.schema, self.store, self.jobs, contexts, self.faults, now)
         self.writer = Writer(self.schema, self.store, config, self.pipeline.publish, self.counters)
         self.view = RowView(self.schema, self.store)
-        self._seed()
+        self.seed()
 
     @property
     def api_url(self) -> str:
         return f"{self.origin}{API_ROOT}"
 
+    def describe(self, document: TableDocument) -> Table:
+        """Add a table, to which webhooks can be registered at once. Raises ValueError."""
+        with self.store.transaction():
+            table = self.catalog.describe(document)
+            self.seed()
+        return table
+
     def reset(self) -> None:
-        """Forget all rows, jobs, faults and counts; registered webhooks go with the rows."""
+        """Forget all rows, jobs, faults and counts; registered webhooks go with the rows, tables stay."""
         with self.store.transaction():
             self.store.clear()
             self.jobs.clear()
-            self._seed()
+            self.security.clear()
+            self.seed()
         self.faults.active.clear()
         self.counters.clear()
         self.pipeline.forget()
 
-    def _seed(self) -> None:
+    def seed(self) -> None:
         """Add what is missing of the rows that every organisation has."""
         config = self.config
         with self.store.transaction():
@@ -73,6 +90,8 @@ class Organization:
                 self._add("systemuser", user.user_id, fullname=user.name, applicationid=user.client_id, **unit)
             for message in _MESSAGES:
                 self._seed_message(message)
+            for privilege in privileges.all_of(self.schema):
+                self._add("privilege", privilege.id, name=privilege.name)
 
     def _seed_message(self, message: str) -> None:
         message_id = _WELL_KNOWN.get(message) or self._own_id(f"message/{message}")

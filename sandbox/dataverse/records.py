@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from sandbox.dataverse import changes
 from sandbox.dataverse.errors import (
     already_exists,
     does_not_exist,
@@ -31,6 +32,7 @@ class Records:
 
     def __init__(self, org: Organization) -> None:
         self._org = org
+        self._changes = changes.Changes(org)
 
     def collection(self, table: Table, request: ApiRequest, within: Expression | None = None) -> ApiResponse:
         """GET a page of rows (only those `within`), or POST a new row."""
@@ -51,6 +53,8 @@ class Records:
 
     def count(self, table: Table, request: ApiRequest) -> ApiResponse:
         """The number of rows as plain text; the platform counts no further than 5000."""
+        if "$deltatoken" in request.query:
+            return self._changes.count(table, request)
         query = parse_query(table, request.query)
         where = self._where(table, query.filter)
         number = self._org.store.count(table, where.sql, where.parameters, MAX_PAGE)
@@ -71,10 +75,9 @@ class Records:
         return self.single(self._org.schema.tables[target.table], row[column.name], request)
 
     def _list(self, table: Table, request: ApiRequest, within: Expression | None) -> ApiResponse:
-        prefer = request.prefer
-        if prefer.track_changes or "$deltatoken" in request.query:
-            raise not_offered("change tracking")
-        query = parse_query(table, request.query)
+        if changes.concerns(request) and within is None:
+            return self._changes.listing(table, request)
+        prefer, query = request.prefer, parse_query(table, request.query)
         where = self._where(table, query.filter, within)
         orders = order_columns(table, query.orderby)
         mark = None if query.skiptoken is None else decode(query.skiptoken, orders)

@@ -45,10 +45,11 @@ class Behavior(StrEnum):
 
 
 class OnDelete(StrEnum):
-    """What the deletion of the referenced row does to the referencing one."""
+    """What the deletion of the referenced row does: the referencing one goes too, loses its link, or forbids it."""
 
     CASCADE = "Cascade"
     REMOVE_LINK = "RemoveLink"
+    RESTRICT = "Restrict"
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,11 @@ class Relationship:
     attribute: Attribute
     target: Target
 
+    @property
+    def schema_name(self) -> str:
+        """The relationship's own name, which its collection-valued navigation property has too where there is one."""
+        return self.target.collection or f"{self.target.table}_{self.referencing.name}_{self.attribute.name}"
+
 
 class Schema:
     """All tables, found by logical name (`table`), by entity set, and by who points at whom."""
@@ -169,12 +175,41 @@ class Schema:
         Raises:
             ValueError: two tables share a logical name or an entity set.
         """
-        listed = list(tables)
-        self.tables: dict[str, Table] = {table.name: table for table in listed}
-        self.entity_sets: dict[str, Table] = {table.entity_set: table for table in listed}
-        if not len(self.tables) == len(self.entity_sets) == len(listed):
-            raise ValueError("two tables share a logical name or an entity set")
-        self._referencing: dict[str, list[Relationship]] = {table.name: [] for table in listed}
+        self.tables: dict[str, Table] = {}
+        self.entity_sets: dict[str, Table] = {}
+        self._referencing: dict[str, list[Relationship]] = {}
+        for table in tables:
+            if table.name in self.tables:
+                raise ValueError(f"two tables share the logical name {table.name}")
+            self._place(table)
+        self._join()
+
+    def define(self, table: Table) -> None:
+        """Add a table, or put it in the place of the one that has its logical name.
+
+        Raises:
+            ValueError: the entity set belongs to another table.
+        """
+        self._place(table)
+        self._join()
+
+    def forget(self, table: Table) -> None:
+        """Take a table away."""
+        del self.tables[table.name]
+        del self.entity_sets[table.entity_set]
+        self._join()
+
+    def _place(self, table: Table) -> None:
+        other = self.entity_sets.get(table.entity_set)
+        if other is not None and other.name != table.name:
+            raise ValueError(f"{table.name} and {other.name} share the entity set {table.entity_set}")
+        earlier = self.tables.get(table.name)
+        if earlier is not None:
+            del self.entity_sets[earlier.entity_set]
+        self.tables[table.name] = self.entity_sets[table.entity_set] = table
+
+    def _join(self) -> None:
+        self._referencing = {table.name: [] for table in self}
         for link in self._links():
             self._referencing[link.target.table].append(link)
 
@@ -188,6 +223,11 @@ class Schema:
     def collection(self, table: Table, name: str) -> Relationship | None:
         """The relationship behind a collection-valued navigation property of this table."""
         return next((link for link in self.referencing(table) if link.target.collection == name), None)
+
+    def relationships(self) -> Iterator[Relationship]:
+        """Every relationship, grouped by the table on its "one" side."""
+        for links in self._referencing.values():
+            yield from links
 
     def _links(self) -> Iterator[Relationship]:
         for table in self:

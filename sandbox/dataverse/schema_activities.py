@@ -60,7 +60,6 @@ def _shared(table: str) -> tuple[Attribute, ...]:
 
 
 def _email_activity(offset: int, suffix: str, date_column: str, *more: Attribute) -> Table:
-    name = f"adobe_{suffix.lower()}"
     columns = (
         text("adobe_campaignname", 400, "Campaign Name"),
         text("adobe_deliveryname", 400, "Delivery Name"),
@@ -68,6 +67,12 @@ def _email_activity(offset: int, suffix: str, date_column: str, *more: Attribute
         moment(date_column),
         *more,
     )
+    return activity_table(f"adobe_{suffix}", columns, code=_FIRST_CUSTOM_TYPE_CODE + offset, tracked=True)
+
+
+def activity_table(schema_name: str, columns: tuple[Attribute, ...] = (), *, code: int, tracked: bool = False) -> Table:
+    """A custom activity table: its own columns between those that all activities have."""
+    name = schema_name.lower()
     return Table(
         name,
         f"{name}s",
@@ -81,11 +86,11 @@ def _email_activity(offset: int, suffix: str, date_column: str, *more: Attribute
             *ownership(),
             *bookkeeping(),
         ),
-        schema_name=f"adobe_{suffix}",
-        object_type_code=_FIRST_CUSTOM_TYPE_CODE + offset,
+        schema_name=schema_name,
+        object_type_code=code,
         is_activity=True,
         is_custom=True,
-        change_tracking=True,
+        change_tracking=tracked,
     )
 
 
@@ -138,4 +143,4 @@ ACTIVITY_POINTER = Table(
     view=True,
 )
 
-ACTIVITIES = (TASK, *EMAIL_ACTIVITIES, ACTIVITY_POINTER)
+ACTIVITIES = (TASK, ACTIVITY_POINTER)

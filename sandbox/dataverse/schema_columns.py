@@ -52,10 +52,9 @@ def unique_id(name: str) -> Attribute:
 def lookup(
     name: str, table: str, navigation: str = "", *, collection: str = "", on_delete: OnDelete = OnDelete.REMOVE_LINK
 ) -> Attribute:
-    """A lookup at one table; the navigation property is the column's own name unless given."""
-    return Attribute(
-        name, Kind.LOOKUP, targets=(Target(table, navigation or name, collection=collection, on_delete=on_delete),)
-    )
+    """A lookup at one table; the navigation property is the column's schema name, or its own name if none is given."""
+    target = Target(table, navigation or name, collection=collection, on_delete=on_delete)
+    return Attribute(name, Kind.LOOKUP, schema_name=navigation, targets=(target,))
 
 
 def state(*labels: str) -> Attribute:

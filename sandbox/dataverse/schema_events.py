@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.dataverse.schema import Attribute, Kind, OnDelete, Option, Schema, Table, Target, read_only
-from sandbox.dataverse.schema_activities import ACTIVITIES
+from sandbox.dataverse.schema_activities import ACTIVITIES, EMAIL_ACTIVITIES
 from sandbox.dataverse.schema_columns import (
     bookkeeping,
     choice,
@@ -20,6 +20,8 @@ from sandbox.dataverse.schema_columns import (
     unique_id,
 )
 from sandbox.dataverse.schema_crm import PEOPLE
+from sandbox.dataverse.schema_solutions import SOLUTION_TABLES
+from sandbox.dataverse.schema_vehicles import VEHICLES
 
 _CONTRACTS = ("OneWay", "Queue", "Rest", "TwoWay", "Topic", "Queue (Persistent)", "Event Hub", "Webhook", "Event Grid")
 _AUTH_TYPES = ("ACS", "SAS Key", "SAS Token", "Webhook Key", "Http Header", "Http Query String", "Connection String")
@@ -187,6 +189,7 @@ ASYNC_OPERATION = Table(
 EVENT_TABLES = (SERVICE_ENDPOINT, SDK_MESSAGE, SDK_MESSAGE_FILTER, STEP, STEP_IMAGE, ASYNC_OPERATION)
 
 
-def default_schema(more: tuple[Table, ...] = ()) -> Schema:
-    """Every table of the stand-in, and the caller's own."""
-    return Schema((*PEOPLE, *ACTIVITIES, *EVENT_TABLES, *more))
+def default_schema(more: tuple[Table, ...] = (), *, email_activities: bool = True) -> Schema:
+    """Every table of the stand-in, those of Adobe's solution if wanted, and the caller's own."""
+    activities = (*ACTIVITIES, *(EMAIL_ACTIVITIES if email_activities else ()))
+    return Schema((*PEOPLE, *VEHICLES, *activities, *EVENT_TABLES, *SOLUTION_TABLES, *more))

@@ -56,12 +56,22 @@ class Store:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.executescript(_PRIVATE)
-        for table in schema:
+        self.ensure(*schema)
+
+    def ensure(self, *tables: Table) -> None:
+        """Bring the SQL tables of these tables of the schema up to their columns; columns are added, never removed."""
+        for table in tables:
             if not table.view:
                 self._ensure_table(table)
-        for table in schema:
-            if table.view:
-                self._ensure_view(table)
+        if any(table.is_activity for table in tables):
+            for view in (table for table in self.schema if table.view):
+                self._ensure_view(view)
+
+    def drop(self, table: Table) -> None:
+        """Remove the SQL table of a table that the schema has forgotten; the views that joined it go on without."""
+        for view in (other for other in self.schema if other.view):
+            self._ensure_view(view)
+        self.db.execute(f'DROP TABLE "{table.name}"')
 
     def close(self) -> None:
         self.db.close()
@@ -83,6 +93,18 @@ class Store:
     def next_version(self) -> int:
         """A number greater than any before it, over all tables."""
         return self.count_up("version", _FIRST_VERSION)
+
+    def version(self) -> int:
+        """The latest version that was given away."""
+        return self._counter("version", _FIRST_VERSION)
+
+    def version_of_clearing(self) -> int:
+        """The version at which all rows were dropped last: what happened before is not known any more."""
+        return self._counter("cleared", 0)
+
+    def _counter(self, name: str, otherwise: int) -> int:
+        found = self.db.execute("SELECT value FROM _counter WHERE name = ?", (name,)).fetchone()
+        return int(found[0]) if found else otherwise
 
     def count_up(self, name: str, start: int = 0) -> int:
         """Add one to a kept counter and return it."""
@@ -129,6 +151,16 @@ class Store:
         sql = "INSERT INTO _deleted (version, table_name, row_id, deleted_on) VALUES (?, ?, ?, ?)"
         self.db.execute(sql, (self.next_version(), table.name, row_id, deleted_on))
 
+    def deletions(self, table: Table, since: int, after: int, limit: int) -> list[Row]:
+        """Rows of the table that were deleted after the version `since` and are still gone: `row_id` and `latest`.
+
+        In the order of their last deletion, from the first one after the version `after` on.
+        """
+        sql = f"""SELECT row_id, max(version) AS latest FROM _deleted WHERE table_name = ? AND version > ?
+                  AND row_id NOT IN (SELECT "{table.primary_id}" FROM "{table.name}")
+                  GROUP BY row_id HAVING latest > ? ORDER BY latest LIMIT {limit}"""
+        return [dict(row) for row in self.db.execute(sql, (table.name, since, after))]
+
     def clear(self) -> None:
         """Drop every row and every noted deletion; versions keep growing."""
         with self.transaction():
@@ -136,6 +168,7 @@ class Store:
                 if not table.view:
                     self.db.execute(f'DELETE FROM "{table.name}"')
             self.db.execute("DELETE FROM _deleted")
+            self.db.execute("INSERT OR REPLACE INTO _counter VALUES ('cleared', ?)", (self.version(),))
 
     def _ensure_table(self, table: Table) -> None:
         columns = dict(_sql_columns(table))

@@ -7,7 +7,14 @@ from uuid import uuid4
 from sandbox.dataverse import rules
 from sandbox.dataverse.config import DataverseConfig
 from sandbox.dataverse.counters import Counters
-from sandbox.dataverse.errors import already_exists, bad_payload, does_not_exist, key_taken, not_offered
+from sandbox.dataverse.errors import (
+    already_exists,
+    bad_payload,
+    does_not_exist,
+    has_dependants,
+    key_taken,
+    not_offered,
+)
 from sandbox.dataverse.events import Event, Publish
 from sandbox.dataverse.operation import Operation
 from sandbox.dataverse.registration import check
@@ -72,7 +79,13 @@ class Writer:
         self._publish(Event("Update", table, row_id, before, after, submitted, changes, op))
 
     def delete(self, table: Table, row_id: str, op: Operation) -> None:
-        """Remove a row, the rows that belong to it, and the links that point at it. Raises ApiError 404."""
+        """Remove a row, the rows that belong to it, and the links that point at it.
+
+        Each of these rows raises an event of its own: Delete, or Update of the lookup. (The platform's documents are
+        silent on whether a link that is removed raises an Update; that it does is an assumption.)
+
+        Raises ApiError: 404 when the row is gone, 405 when a relationship restricts the deletion.
+        """
         self._require_writable(table, adding=True)
         before = self.existing(table, row_id)
         self._store.delete(table, row_id, op.stamp)
@@ -87,11 +100,12 @@ class Writer:
             other_id = row[table.primary_id]
             if self._store.get(table, other_id) is None:
                 continue  # a cycle of parents has already removed it
+            if link.target.on_delete is OnDelete.RESTRICT:
+                raise has_dependants()
             if link.target.on_delete is OnDelete.CASCADE:
                 self.delete(table, other_id, op)
             else:
-                cut = rules.reference(name, link.target.table, None)
-                self._store.update(table, other_id, {**cut, "versionnumber": self._store.next_version()})
+                self._apply(table, other_id, rules.reference(name, link.target.table, None), op)
 
     def existing(self, table: Table, row_id: str) -> Row:
         """The stored row. Raises ApiError 404."""

@@ -9,6 +9,7 @@ from aiohttp import web
 from sandbox.host.functions import Function, HttpTrigger
 from sandbox.host.host import Host
 from sandbox.host.invocation import Statistics
+from sandbox.host.metrics import collected
 
 
 class AdminApi:
@@ -26,6 +27,7 @@ class AdminApi:
             web.get("/admin/functions", self._list),
             web.post("/admin/functions/{name}", self._fire),
             web.get("/admin/host/status", self._status),
+            web.get("/admin/metrics", self._metrics),
             web.post("/admin/host/drain", self._drain),
             web.get("/admin/host/drain/status", self._drain_status),
             web.route("*", "/admin/{path:.*}", self._not_offered),
@@ -67,6 +69,10 @@ class AdminApi:
                 },
             }
         )
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        """An extra of this host: what Azure's would export to Application Insights."""
+        return web.json_response(collected())
 
     async def _drain(self, _: web.Request) -> web.Response:
         self._attached.drain()

@@ -19,6 +19,7 @@ from sandbox.host.context import InvocationMark
 from sandbox.host.errors import ConfigurationRefusedError, HostFileError
 from sandbox.host.functions import HttpTrigger, QueueTrigger, Trigger
 from sandbox.host.host import Host
+from sandbox.host.metrics import collect
 from sandbox.host.settings import read_settings_file
 from sandbox.host.startup import start
 from sandbox.host.watching import change_below
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     original = dict(os.environ)
     _log_to_stderr(options.verbose)
+    collect()
     if options.end_with_stdin:
         threading.Thread(target=_stop_after_stdin, daemon=True).start()
     try:

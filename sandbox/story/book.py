@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sandbox.addresses import ROOT
+from sandbox.garage import Family
 from sandbox.people import People, Row
 from sandbox.world import World
 
@@ -30,14 +31,19 @@ class Expectation:
 
 @dataclass
 class Book:
-    """`contacts`: ids in the order of creation. `stranger`: a profile of Campaign's own. `numbers`: the summary."""
+    """`contacts`: ids in the order of creation, `families` those of the last ones' vehicles and all below them.
+
+    `stranger`: a profile of Campaign's own. `numbers`: the summary. `costs`: engine calls, by what they were for.
+    """
 
     world: World
     people: People
     tell: Callable[[str], None]
     contacts: list[str] = field(default_factory=list)
+    families: list[Family] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
+    costs: dict[str, int] = field(default_factory=dict)
     stranger: Row = field(default_factory=dict)
     chapter: str = ""
 
@@ -49,12 +55,14 @@ class Book:
     async def expect(self, what: str, holds: Holds, patience_s: float = PATIENCE_S) -> None:
         """Wait until it holds; note whether it did."""
         began = time.monotonic()
-        held = await self._becomes_true(holds, began + patience_s)
+        held = await self.until(holds, patience_s)
         after_s = time.monotonic() - began
         self.expectations.append(Expectation(self.chapter, what, held, after_s))
         self.tell(f"  {'[green]✓[/green]' if held else '[red]✗[/red]'} {what} [dim]{after_s:.1f} s[/dim]")
 
-    async def _becomes_true(self, holds: Holds, until: float) -> bool:
+    async def until(self, holds: Holds, patience_s: float = PATIENCE_S) -> bool:
+        """Wait until it holds; whether it did in time."""
+        until = time.monotonic() + patience_s
         while True:
             answer = holds()
             if await answer if inspect.isawaitable(answer) else answer:
@@ -65,6 +73,15 @@ class Book:
 
     async def bridge(self, *words: str) -> bool:
         """Run the command with the function app's settings; whether it says that all is well."""
+        return (await self._run(*words))[0]
+
+    async def show(self, *words: str) -> str:
+        """Run the command, and tell what it says."""
+        _, output = await self._run(*words)
+        self.tell(output)
+        return output
+
+    async def _run(self, *words: str) -> tuple[bool, str]:
         settings = str(self.world.host.settings_file)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", *words, "--settings", settings),
@@ -74,9 +91,10 @@ class Book:
             stderr=asyncio.subprocess.STDOUT,
         )
         output, _ = await process.communicate()
+        said = output.decode(errors="replace")
         if process.returncode:
-            self.tell(output.decode(errors="replace"))
-        return process.returncode == 0
+            self.tell(said)
+        return process.returncode == 0, said
 
     async def at_rest(self) -> bool:
         """No message waits for work or for its time."""

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.people import People
-from sandbox.registration import register
 from sandbox.story.book import Book
 from sandbox.story.chapters import CHAPTERS
 from sandbox.world import World
@@ -17,7 +16,6 @@ from sandbox.world import World
 
 async def play(world: World, people: People, tell: Callable[[str], None]) -> Book:
     """Every chapter, in order; a chapter that fails does not keep the next from being tried."""
-    await register(world, people)
     book = Book(world, people, tell)
     for chapter in CHAPTERS:
         await chapter(book)
@@ -27,7 +25,7 @@ async def play(world: World, people: People, tell: Callable[[str], None]) -> Boo
 async def summary(book: Book, console: Console) -> bool:
     """Print what happened; whether every expectation held."""
     table = Table(title="The story's summary", show_header=False)
-    for name, number in book.numbers.items():
+    for name, number in (book.numbers | book.costs).items():
         table.add_row(name, str(number))
     for kind, calls in sorted((await book.people.engine_calls()).items()):
         table.add_row(f"engine calls: {kind}", str(calls))

@@ -15,7 +15,7 @@ from shared.clients.calls import NotSentError, Request, Response, Sender
 from shared.errors import Outcome, Reason, Retry
 from shared.priority import Priority
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 BLOCK = 100
 # What was refused during a day comes back over this time, not all at once.

@@ -15,7 +15,7 @@ from yarl import URL
 
 from shared.clients.calls import CallRecord, NotSentError, Request, Response, UnansweredError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 USER_AGENT = "dynamics-campaign-bridge"
 # Dataverse refuses the 52nd request at once of one user.

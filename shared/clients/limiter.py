@@ -15,7 +15,7 @@ from shared.clients.outcomes import is_busy, retry_after_s
 from shared.domain.pace import Pace, Ticket, Verdict
 from shared.priority import Priority
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 # A call that got its turn still has the other half of its time: sent with less, it would only end unanswered.
 WAIT_SHARE = 0.5

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+CONTACT = "contact"
+
 
 class Lane(StrEnum):
     """One plain queue per kind of work. The names are those of queues.json."""
@@ -36,6 +38,7 @@ class Source(StrEnum):
     CLI = "cli"
     FLOW = "flow"
     CHECK = "check"
+    POLL = "poll"
 
 
 @dataclass(frozen=True, order=True)
@@ -54,6 +57,8 @@ class Hint:
     """`id` names the chain of copies: every retry keeps it and adds its attempt (protocol rule M3).
 
     `created`: the announcement was of a creation, so every column may be news, and no profile is expected.
+    `origin`: where in a file it came from (`NAME:LINE`), for the journal. `changed_at`: when Dynamics stored the
+    change of `columns`, whole seconds.
     """
 
     id: str
@@ -65,6 +70,8 @@ class Hint:
     by: str | None = None
     attempt: int = 0
     created: bool = False
+    origin: str | None = None
+    changed_at: datetime | None = None
 
     @property
     def message_id(self) -> str:
@@ -73,7 +80,9 @@ class Hint:
 
     @property
     def lane(self) -> Lane:
-        """Opt-outs and deletions never wait behind upserts; a verify looks at the record like an upsert."""
+        """Opt-outs and deletions of contacts never wait behind upserts; a verify looks at the record like an upsert."""
+        if self.record.table != CONTACT:
+            return Lane.CUSTOM_ENTITY
         return {Why.OPTOUT: Lane.OPTOUT, Why.DELETE: Lane.CONTACT_DELETE}.get(self.why, Lane.CONTACT_UPSERT)
 
     def follow_up(self, why: Why, suffix: str) -> Hint:
@@ -93,10 +102,11 @@ class RowChange(StrEnum):
 class RowEvent:
     """A change as Dynamics announced it. `columns` None: not said (the announcement was cut for its size).
 
-    `by`: the system user who started it.
+    `by`: the system user who started it. `changed_at`: when Dynamics stored it, whole seconds; None: not said.
     """
 
     record: RecordKey
     change: RowChange
     columns: frozenset[str] | None
     by: str | None
+    changed_at: datetime | None = None

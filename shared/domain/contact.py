@@ -1,4 +1,4 @@
-"""Both sides of one person as read: the Dynamics contact and the Campaign profile."""
+"""Both sides of one record as read: the Dynamics row and what Campaign has for it, of a person or anything else."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ OLDEST = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Contact:
-    """A row as it is now.
+    """A row as it is now: a contact's, or that of a custom table.
 
     `version`: the opaque ETag to write against. `modified_on`: whole seconds, UTC, record level. `columns`: the
-    mapped columns under their Dataverse names; `labels`: the formatted values that came with them.
+    mapped columns under their Dataverse names; `labels`: the formatted values that came with them. `modified_by`: the
+    system user who wrote last.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Contact:
     modified_on: datetime
     columns: Mapping[str, Value]
     labels: Mapping[str, str] = field(default_factory=dict)
+    modified_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Flag:
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile as read. `handle` is good for this operation only and is never stored.
+    """A profile as read, or a custom resource's record, which has no opt-outs.
+
+    `handle` is good for this operation only and is never stored.
 
     `fields`: flat, under the mapping's dotted names. `opted_out`: by Campaign attribute.
     """

@@ -1,9 +1,10 @@
-"""Effects: orders that a decision gives and one place performs (`shared/engine/perform.py`)."""
+"""Effects: orders that a decision gives and one place performs (`shared/engine`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.domain.change import Hint
 from shared.domain.contact import Value
@@ -12,16 +13,16 @@ from shared.domain.fact import Fact
 
 @dataclass(frozen=True)
 class LookUpProfile:
-    """Read the profile, then decide again."""
+    """Read the profile, or a custom resource's record, then decide again."""
 
-    contact_id: str
+    record_id: str
 
 
 @dataclass(frozen=True)
 class CreateProfile:
     """`opted_out`: the attributes to send as TRUE. Never one as FALSE: Campaign would stamp it with today's time."""
 
-    contact_id: str
+    record_id: str
     fields: Mapping[str, Value]
     opted_out: frozenset[str]
 
@@ -30,7 +31,7 @@ class CreateProfile:
 class UpdateProfile:
     """`handle` None: address the profile by the contact's id."""
 
-    contact_id: str
+    record_id: str
     handle: str | None
     fields: Mapping[str, Value]
 
@@ -46,9 +47,9 @@ class RequestPrivacyDelete:
 
 @dataclass(frozen=True)
 class DeleteProfile:
-    """Remove the profile itself; what Campaign logged of the person stays. `opted_out`: as for a privacy request."""
+    """Remove the record itself; what Campaign logged of a person stays. `opted_out`: as for a privacy request."""
 
-    contact_id: str
+    record_id: str
     handle: str
     opted_out: frozenset[str]
 
@@ -70,12 +71,12 @@ class WriteOptOuts:
 
 
 @dataclass(frozen=True)
-class OptOutProfile:
-    """Set opt-outs to TRUE in Campaign."""
+class WriteFlags:
+    """Set opt-outs in Campaign."""
 
     contact_id: str
     handle: str
-    attributes: frozenset[str]
+    attributes: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,25 @@ class RememberFlags:
 
 
 @dataclass(frozen=True)
+class FollowUpTask:
+    """A task for a person. `owner`: as `shared.domain.timeline.TaskRule` has it."""
+
+    id: str
+    subject: str
+    description: str
+    due: datetime
+    owner: str
+
+
+@dataclass(frozen=True)
 class RecordActivity:
-    """Show an e-mail event in the contact's timeline."""
+    """Show an e-mail event in the contact's timeline, and the task that follows it."""
 
     fact: Fact
     activity_id: str
+    task: FollowUpTask | None = None
 
 
 ProfileEffect = LookUpProfile | CreateProfile | UpdateProfile | RequestPrivacyDelete | DeleteProfile
-OptOutEffect = WriteOptOuts | OptOutProfile | RememberFlags
+OptOutEffect = WriteOptOuts | WriteFlags | RememberFlags
 Effect = ProfileEffect | OptOutEffect | SendHint | RecordActivity

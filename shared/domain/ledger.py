@@ -8,6 +8,8 @@ from enum import Enum
 
 from shared.domain.change import RecordKey
 
+FIRST_LOOK_S = 2.0
+
 
 @dataclass(frozen=True)
 class Present:
@@ -36,6 +38,11 @@ class Claim:
     token: str
     until: datetime
 
+    def look_again_s(self, now: datetime, attempt: int) -> float:
+        """Seconds until somebody else looks again: at its end, sooner at first, since most are released at once."""
+        soon_s: float = FIRST_LOOK_S * 2 ** min(attempt, 10)
+        return min((self.until - now).total_seconds(), soon_s)
+
 
 @dataclass(frozen=True)
 class PrivacyRequest:
@@ -58,7 +65,9 @@ class LedgerRow:
     """A record's row; `etag` None means that the store has none yet (never seen).
 
     `witness`: a deletion was seen. `generation`: the incarnation, part of the privacy request's name. `flags`: the
-    opt-outs that were TRUE when the profile went. `check_at`: when to verify even if nobody hints.
+    opt-outs that were TRUE when the profile went. `check_at`: when to verify even if nobody hints. `parents`: the
+    records that this one was last sent under. `found_by`: its key in Campaign, where that is not the row's id: a row
+    that is gone can no longer say it.
     """
 
     key: RecordKey
@@ -69,6 +78,8 @@ class LedgerRow:
     pending: PrivacyRequest | None = None
     claim: Claim | None = None
     check_at: datetime | None = None
+    parents: frozenset[RecordKey] = frozenset()
+    found_by: str | None = None
     etag: str | None = None
 
     @property

@@ -1,18 +1,20 @@
-"""The mapping: what a contact's profile should hold, which contacts take part, and what happens to those that go."""
+"""A table's mapping: what its rows' records should hold, which rows take part, and what becomes of those that go."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.domain import filters
+from shared.domain.change import RecordKey
 from shared.domain.contact import Contact, Profile, Value
-from shared.domain.conversion import LOOKUPS, ColumnType, Target, TargetType, Types
+from shared.domain.conversion import LOOKUPS, ColumnType, Target, TargetType, Types, text
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup, Picklist, TooLong
 from shared.domain.filters import Filter
+from shared.domain.optout import OptOutRules
 
 __all__ = [  # a mapping and all that it is made of
     "ColumnType",
@@ -23,11 +25,13 @@ __all__ = [  # a mapping and all that it is made of
     "Filter",
     "FromColumn",
     "FromTemplate",
+    "Link",
     "Lookup",
     "Mapping",
     "OptOutPair",
     "Picklist",
     "Privacy",
+    "Resource",
     "Target",
     "TargetType",
     "TooLong",
@@ -39,7 +43,7 @@ __all__ = [  # a mapping and all that it is made of
 
 
 class DeleteMode(StrEnum):
-    """What follows when a contact is deleted."""
+    """What follows when a row is deleted. Only a person's profile can have a privacy request."""
 
     PRIVACY_REQUEST = "privacy_request"
     PROFILE_DELETE = "profile_delete"
@@ -47,7 +51,7 @@ class DeleteMode(StrEnum):
 
 
 class WhenFilteredOut(StrEnum):
-    """What becomes of the profile of a contact that the filters no longer let pass."""
+    """What becomes of the record of a row that the filters no longer let pass."""
 
     LEAVE = "leave"
     DELETE = "delete"
@@ -55,10 +59,52 @@ class WhenFilteredOut(StrEnum):
 
 @dataclass(frozen=True)
 class OptOutPair:
-    """A boolean Dynamics column and the Campaign attribute that means the same; TRUE is opted out on both sides."""
+    """A boolean Dynamics column and the Campaign attribute that means the same; TRUE is opted out.
+
+    `inverse`: in the column FALSE is opted out. `regulation`: the law whose days count; None: whichever is strictest.
+    """
 
     column: str
     attribute: str
+    inverse: bool = False
+    regulation: str | None = None
+
+    def opted_out(self, contact: Contact) -> bool:
+        """What the row says; an empty column (old and imported rows) means not opted out."""
+        value = contact.columns.get(self.column)
+        return value is not None and bool(value) != self.inverse
+
+    def column_value(self, opted_out: bool) -> bool:
+        """What to write into the column."""
+        return opted_out != self.inverse
+
+
+@dataclass(frozen=True)
+class Link:
+    """A lookup column whose row is the parent; its id travels in a text field (a field row of its own fills that).
+
+    `required`: Campaign hides a record whose parent it does not have ("1 cardinality simple link"). `cascade`: it
+    deletes the record with its parent.
+    """
+
+    column: str
+    field: str
+    parent: str
+    required: bool = True
+    cascade: bool = True
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A custom resource and how a record of it is found: `filter` with the key's value as `parameter`.
+
+    `linked`: it is linked to profiles, directly or over its parents, which decides where Campaign offers it.
+    """
+
+    name: str
+    filter: str
+    parameter: str
+    linked: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,7 +117,7 @@ class Privacy:
 
 @dataclass(frozen=True)
 class Desired:
-    """What a profile should be. `opted_out`: by Campaign attribute.
+    """What a record should be. `opted_out`: by Campaign attribute. `key`: how it is found; `parents`: those it needs.
 
     `fields`: all of them, for a creation or a resync. `updates`: those that follow a change; `digest` is theirs.
     `truncated`: fields whose text was cut. `overlong`, `unconvertible`: fields whose value must not be sent (too long;
@@ -82,6 +128,8 @@ class Desired:
     updates: MappingOf[str, Value]
     digest: str
     opted_out: MappingOf[str, bool]
+    key: str
+    parents: frozenset[RecordKey] = frozenset()
     truncated: frozenset[str] = frozenset()
     overlong: frozenset[str] = frozenset()
     unconvertible: frozenset[str] = frozenset()
@@ -101,10 +149,10 @@ class Desired:
 
 @dataclass(frozen=True)
 class Mapping:
-    """`version` names the file's content, so that a decision can say which one it followed.
+    """One table pair. `version` names the file's content, so that a decision can say which one it followed.
 
-    `privacy` is only used by the delete mode that sends privacy requests. `types`: metadata as resolved when this
-    version was checked; without it every value passes as it is.
+    `resource` None: contacts, whose other side is the profile. `privacy` is only used by the delete mode that sends
+    privacy requests. `types`: metadata as resolved when this version was checked; without it any value passes as it is.
     """
 
     version: str
@@ -112,19 +160,31 @@ class Mapping:
     field_rows: tuple[FieldRow, ...]
     opt_outs: tuple[OptOutPair, ...] = ()
     privacy: Privacy = Privacy("", "")
-    resource: str = "profile"
+    resource: Resource | None = None
     key_column: str = "contactid"
     key_field: str = "externalId"
+    links: tuple[Link, ...] = ()
     delete_mode: DeleteMode = DeleteMode.PRIVACY_REQUEST
     deletes_per_hour: int = 1000
     when_filtered_out: WhenFilteredOut = WhenFilteredOut.LEAVE
     filters: Filter | None = None
     types: Types = field(default_factory=Types)
+    opt_out_rules: OptOutRules = field(default_factory=OptOutRules)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every Dynamics column that the bridge reads of a row, in a stable order."""
         return tuple(sorted(self.field_columns | self.opt_out_columns))
+
+    @property
+    def key_is_id(self) -> bool:
+        """Whether the record is found by the row's id; Dataverse names that column after the table."""
+        return self.key_column == f"{self.table}id"
+
+    @property
+    def required_parents(self) -> frozenset[str]:
+        """The tables without whose record Campaign hides a record of this one."""
+        return frozenset(link.parent for link in self.links if link.required)
 
     @property
     def lookup_columns(self) -> frozenset[str]:
@@ -138,19 +198,40 @@ class Mapping:
     def field_columns(self) -> frozenset[str]:
         """The columns whose change concerns the profile's fields, or whether there should be a profile."""
         read = {column for row in self.field_rows for column in row.columns}
-        return frozenset(read) | (filters.columns(self.filters) if self.filters else frozenset())
+        key = frozenset() if self.key_is_id else {self.key_column}
+        return frozenset(read) | key | (filters.columns(self.filters) if self.filters else frozenset())
 
     @property
     def opt_out_columns(self) -> frozenset[str]:
         """The columns whose change concerns the opt-out lane."""
         return frozenset(pair.column for pair in self.opt_outs)
 
+    @property
+    def may_hide(self) -> bool:
+        """Whether a record can outlive its parent, unseen."""
+        return any(link.required and not link.cascade for link in self.links)
+
     def passes(self, contact: Contact) -> bool:
-        """Whether the filters let the contact take part; without filters everybody does."""
+        """Whether the filters let the row take part; without filters every row does."""
         return self.filters is None or filters.passes(self.filters, contact)
 
+    def kept_out(self, contact: Contact) -> WhenFilteredOut | None:
+        """What becomes of the row's record where the row does not take part; None: it does.
+
+        A row without a parent that Campaign needs cannot be shown there: what was sent of it goes.
+        """
+        if not self.passes(contact):
+            return self.when_filtered_out
+        orphan = any(link.required and not contact.columns.get(link.column) for link in self.links)
+        return WhenFilteredOut.DELETE if orphan else None
+
+    def parents(self, contact: Contact) -> frozenset[RecordKey]:
+        """The records without which Campaign would hide this one."""
+        named = ((link.parent, contact.columns.get(link.column)) for link in self.links if link.required)
+        return frozenset(RecordKey(table, str(value)) for table, value in named if value)
+
     def desired(self, contact: Contact) -> Desired:
-        """Total: every contact has a desired profile. Whether it takes part is another question: `passes`."""
+        """Total: every row has a desired record. Whether it takes part is another question: `kept_out`."""
         filled = {row.target: row.filled(contact, self.types) for row in self.field_rows}
         updates = {row.target: filled[row.target].value for row in self.field_rows if row.apply_updates}
         return Desired(
@@ -158,14 +239,50 @@ class Mapping:
             updates=updates,
             digest=digest(contact.id, updates),
             opted_out=self.opted_out(contact),
+            key=contact.id if self.key_is_id else text(contact.columns.get(self.key_column)),
+            parents=self.parents(contact),
             truncated=frozenset(target for target, one in filled.items() if one.cut),
             overlong=frozenset(target for target, one in filled.items() if one.overlong),
             unconvertible=frozenset(target for target, one in filled.items() if one.refused),
         )
 
     def opted_out(self, contact: Contact) -> dict[str, bool]:
-        """By Campaign attribute; an empty Dynamics column means not opted out."""
-        return {pair.attribute: bool(contact.columns.get(pair.column)) for pair in self.opt_outs}
+        """By Campaign attribute."""
+        return {pair.attribute: pair.opted_out(contact) for pair in self.opt_outs}
+
+
+@dataclass(frozen=True)
+class Mappings:
+    """The whole file: every table pair, the contacts' first. `version` is that of each."""
+
+    contact: Mapping
+    entities: tuple[Mapping, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """Names the file's content."""
+        return self.contact.version
+
+    @property
+    def tables(self) -> tuple[Mapping, ...]:
+        """All of them, in the file's order."""
+        return (self.contact, *self.entities)
+
+    def of(self, table: str) -> Mapping | None:
+        """The table's; None where it is not mapped."""
+        return next((mapping for mapping in self.tables if mapping.table == table), None)
+
+    def with_types(self, types: MappingOf[str, Types]) -> Mappings:
+        """The same pairs with resolved metadata, by table; a table that is not in it keeps what it has."""
+
+        def typed(mapping: Mapping) -> Mapping:
+            return replace(mapping, types=types.get(mapping.table, mapping.types))
+
+        return Mappings(typed(self.contact), tuple(typed(mapping) for mapping in self.entities))
+
+    def has_children(self, table: str) -> bool:
+        """Whether records of a mapped table would be hidden without one of this table."""
+        return any(table in mapping.required_parents for mapping in self.entities)
 
 
 def agree(one: Value, other: Value) -> bool:

@@ -46,6 +46,18 @@ class FieldInfo:
 
 @dataclass(frozen=True)
 class ResourceInfo:
-    """`fields` by dotted name; objects are in it as well as their parts."""
+    """`fields` by dotted name; objects are in it as well as their parts.
+
+    `filters`: each filter's parameters by its name, both as an address has them; None: not told.
+    """
 
     fields: Mapping[str, FieldInfo]
+    filters: Mapping[str, frozenset[str]] | None = None
+
+
+@dataclass(frozen=True)
+class Described:
+    """A table pair, as both systems describe it."""
+
+    table: TableInfo
+    resource: ResourceInfo

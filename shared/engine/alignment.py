@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from shared.domain.change import Hint, Why
+from shared.domain.change import Hint, Lane, Why
 from shared.domain.contact import Contact, Profile
 from shared.domain.effects import (
     CreateProfile,
@@ -16,10 +16,12 @@ from shared.domain.effects import (
     RequestPrivacyDelete,
     UpdateProfile,
 )
-from shared.domain.ledger import Claim, LedgerRow, Unknown
-from shared.domain.mapping import Desired
+from shared.domain.ledger import Absent, Claim, LedgerRow, Unknown
+from shared.domain.mapping import DeleteMode, Desired, WhenFilteredOut
+from shared.engine import counterpart
+from shared.engine.kin import Kin
 from shared.engine.lanes import send_hints
-from shared.engine.reading import read_contact
+from shared.engine.reading import mapping_of, read_row
 from shared.errors import Halt, Outcome, Park, Reason, Retry, RetryAsVerify, Uncertain
 from shared.flows import contact, deletion
 from shared.flows.contact import Seen, Sight, Situation
@@ -29,18 +31,22 @@ MOST_ROUNDS = 6  # look, create, look again, update, create: more means that som
 
 
 class Turn:
-    """`run` is called once. The steps' numbers are the protocol's."""
+    """`run` is called once. The steps' numbers are the protocol's. Raises Drop for a table that is not mapped."""
 
     def __init__(self, ports: Ports, hint: Hint, delivery_count: int) -> None:
         self.ports = ports
         self.hint = hint
         self.delivery_count = delivery_count
-        self.mapping = ports.mapping()
+        mappings = ports.mappings()
+        self.mapping = mapping_of(mappings, hint.record.table)
         self.token = f"{ports.random.getrandbits(64):016x}"
+        self.kin = Kin(ports, mappings, hint, self.token)
         self.row: LedgerRow  # the ledger row as this turn last stored it
         self.sent_at = ports.clock.now()
         self.sent = False
         self.flags_seen = False
+        self.parents_there = True
+        self.orphan: Retry | None = None  # why its parent will not come
 
     async def run(self) -> Reason:
         """Returns why the message is settled; raises an Outcome otherwise."""
@@ -49,31 +55,46 @@ class Turn:
             await self._pass_on_opt_outs(before.desired)
             await self._end_check(before, reason)
             return reason
+        before = await self._without_orphans(before)
         self._refuse_unsendable(before)
         await self._give_way(before)  # 2
+        await self.kin.first(before)
         self.row = await self._claim(before)  # 4
         try:
-            return await self._work(before)
+            reason = await self._work(before)
         except Uncertain as unanswered:
             raise await self._hold(unanswered) from unanswered  # 10
         except Outcome:
             await self.ports.ledger.put(replace(self.row, claim=None, check_at=before.ledger.check_at))
             raise
+        if self.orphan is not None:
+            raise self.orphan
+        return reason
 
     async def _look(self) -> Situation:
         ledger = await self.ports.ledger.get(self.hint.record)
-        row, mapping = await self._row(), self.mapping
-        desired = mapping.desired(row) if row is not None and mapping.passes(row) else None
-        filtered_out = mapping.when_filtered_out if row is not None and desired is None else None
-        now = self.ports.clock.now()
-        return Situation(self.hint, self.delivery_count, ledger, desired, now, filtered_out, mapping.delete_mode)
+        row = await self._row()
+        kept_out = self.mapping.kept_out(row) if row is not None else None
+        return Situation(
+            self.hint,
+            self.delivery_count,
+            ledger,
+            desired=self.mapping.desired(row) if row is not None and kept_out is None else None,
+            now=self.ports.clock.now(),
+            filtered_out=kept_out,
+            delete_mode=self.mapping.delete_mode,
+            addressable=self.mapping.resource is None,
+        )
 
     async def _row(self) -> Contact | None:
-        return await read_contact(self.ports, self.mapping, self.hint.record.id)
+        return await read_row(self.ports, self.mapping, self.hint.record.id)
 
     async def _desired(self) -> Desired | None:
         row = await self._row()
-        return self.mapping.desired(row) if row is not None and self.mapping.passes(row) else None
+        desired = self.mapping.desired(row) if row is not None and self.mapping.kept_out(row) is None else None
+        if desired is not None and self.orphan is not None:
+            self.orphan = await self.kin.orphan(desired.parents, self.row.parents)
+        return None if self.orphan is not None else desired
 
     def _refuse_unsendable(self, s: Situation) -> None:
         if fields := contact.unsendable(s):
@@ -83,7 +104,7 @@ class Turn:
     async def _give_way(self, s: Situation) -> None:
         claim, pending = s.ledger.claim, s.ledger.pending
         if claim is not None and claim.until > s.now:
-            raise Retry(Reason.CLAIMED, after_s=(claim.until - s.now).total_seconds() + self._jitter_s())
+            raise Retry(Reason.CLAIMED, after_s=claim.look_again_s(s.now, self.hint.attempt) + self._jitter_s())
         if pending is None or s.desired is None:
             return
         progress = await self.ports.campaign.privacy_progress(pending.name)
@@ -92,6 +113,14 @@ class Turn:
             raise Retry(Reason.PRIVACY_PENDING, pending.name)
         await self.ports.ledger.put(row)
         raise Retry(Reason.LEDGER_RACE, "its privacy request has ended", after_s=self._jitter_s())
+
+    async def _without_orphans(self, s: Situation) -> Situation:
+        """A row whose parent will not come counts as kept out: what was sent of it must not stay under another."""
+        maybe_there = not s.ledger.never_seen and not isinstance(s.ledger.state, Absent)
+        if s.desired is None or not maybe_there or s.delete_mode is DeleteMode.IGNORE:
+            return s
+        self.orphan = await self.kin.orphan(s.desired.parents, s.ledger.parents)
+        return s if self.orphan is None else replace(s, desired=None, filtered_out=WhenFilteredOut.DELETE)
 
     async def _claim(self, before: Situation) -> LedgerRow:
         stored = await self.ports.ledger.put(contact.claimed(before, self.token, self.ports.timings))
@@ -106,6 +135,8 @@ class Turn:
         desired = await self._desired()  # 5: only this second read is used from here on
         if (desired is None) != (before.desired is None):
             return await self._start_over(before, exists=desired is not None)
+        self.parents_there = await self.kin.at_rest(self.row, desired)
+        self.counterpart = await counterpart.find(self.ports, self.mapping, self.row, desired)
         profile: Seen = Sight.UNSEEN
         for _ in range(MOST_ROUNDS):
             effects = self._decide(before, desired, profile)
@@ -135,7 +166,7 @@ class Turn:
                 return await self._create(effect, desired)
             case UpdateProfile():
                 self._about_to_send()
-                found = await self.ports.campaign.update_profile(effect.contact_id, effect.handle, effect.fields)
+                found = await self.counterpart.update(effect.handle, effect.fields)
                 return Sight.IN_LINE if found else Sight.MISSING
             case RequestPrivacyDelete() | DeleteProfile():
                 await self._delete(effect)
@@ -144,7 +175,7 @@ class Turn:
                 assert_never(effect)
 
     async def _look_up(self, desired: Desired | None) -> Seen:
-        profile = await self.ports.campaign.profile(self.hint.record.id)
+        profile = await self.counterpart.look_up()
         self.flags_seen = True
         if isinstance(profile, Profile) and desired is not None and desired.opt_outs_differ_from(profile):
             await self._send_opt_out_hint()
@@ -152,16 +183,24 @@ class Turn:
 
     async def _create(self, effect: CreateProfile, desired: Desired | None) -> Seen:
         self._about_to_send()
-        if not await self.ports.campaign.create_profile(effect.contact_id, effect.fields, effect.opted_out):
-            return await self._look_up(desired)
+        if not await self.counterpart.create(effect.fields, effect.opted_out):
+            return await self._look_up_refused(desired)
         self.flags_seen = True
         now = await self._desired()  # 8: an opt-out that came while we sent, or that only the tombstone knew
         if now is not None and any(value != (name in effect.opted_out) for name, value in now.opted_out.items()):
             await self._send_opt_out_hint()
         return Sight.IN_LINE
 
+    async def _look_up_refused(self, desired: Desired | None) -> Seen:
+        """A creation was refused as a duplicate. What is taken and yet not there is hidden by Campaign."""
+        seen = await self._look_up(desired)
+        if seen is Sight.MISSING and self.mapping.resource is not None:
+            outcome = Park if self.hint.attempt else Retry  # it may just have gone with its former parent
+            raise outcome(Reason.HIDDEN, self.mapping.resource.name)
+        return seen
+
     async def _delete(self, effect: RequestPrivacyDelete | DeleteProfile) -> None:
-        if not await self.ports.deletions.take(self.mapping.deletes_per_hour):
+        if not await self.ports.deletions.take(self.mapping.table, self.mapping.deletes_per_hour):
             raise self._over_limit()
         stored = await self.ports.ledger.put(deletion.announced(self.row, effect, self.ports.clock.now()))
         if stored is None:
@@ -169,19 +208,19 @@ class Turn:
         self.row = stored
         self._about_to_send()
         if isinstance(effect, DeleteProfile):
-            await self.ports.campaign.delete_profile(effect.handle)
+            await self.counterpart.delete(effect.handle)
         else:
             await self.ports.campaign.request_privacy_delete(effect.contact_id, effect.name, self.mapping.privacy)
 
     def _over_limit(self) -> Outcome:
         """Only the deletion lane halts: a deletion met in another lane must not hold back upserts."""
-        if self.hint.why is Why.DELETE:
+        if self.hint.lane is Lane.CONTACT_DELETE:
             return Halt(Reason.DELETE_LIMIT)
         return Retry(Reason.DELETE_LIMIT, after_s=600 * self.ports.random.uniform(1, 2))
 
     async def _pass_on_opt_outs(self, desired: Desired | None) -> None:
         """An announced creation that met a profile already there: its opt-outs are the opt-out lane's to compare."""
-        if desired is not None and not self.flags_seen and self.hint.created:
+        if desired is not None and desired.opted_out and not self.flags_seen and self.hint.created:
             await self._send_opt_out_hint()
 
     async def _send_opt_out_hint(self) -> None:
@@ -195,9 +234,15 @@ class Turn:
 
     async def _store(self, before: Situation, desired: Desired | None) -> Reason:
         await self._pass_on_opt_outs(desired)
-        row = contact.stored(before, self.row, desired.digest if desired else None)
+        if desired is None:
+            await self.kin.doubt_children()
+        row = contact.stored(before, self.row, desired, self.mapping, parents_there=self.parents_there)
         if await self.ports.ledger.put(row) is None:  # 9
             await self._distrust()
+        else:
+            await self.kin.leave(self.row.parents - row.parents)
+            if desired is not None and not contact.was_there(before):
+                await self.kin.release_children()
         if self.sent:
             self._count_truncated(desired)
             return Reason.WRITTEN

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from shared import priority
+from shared import priority, tracing
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
 from shared.engine import optouts, timeline
@@ -43,10 +43,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a message may be retried, and an event wait for its contact."""
+    """How long a message may be retried, an event wait for its contact, and a record for its parent."""
 
     retry: timedelta
     event: timedelta
+    parent: timedelta = timedelta(days=1)
 
 
 class Engine:
@@ -85,6 +86,10 @@ class Engine:
         return replace(message, first_seen=self.ports.clock.now()) if delivery.replayed else message
 
     async def _settle(self, delivery: Delivery, message: Message, work: Work) -> None:
+        with tracing.worked_on(delivery.lane, message):
+            await self._work(delivery, message, work)
+
+    async def _work(self, delivery: Delivery, message: Message, work: Work) -> None:
         try:
             self._heed_halt(delivery.lane)
             await self.ports.refresh_mapping()
@@ -110,7 +115,10 @@ class Engine:
                 raise outcome
 
     async def _again(self, delivery: Delivery, message: Message, outcome: Outcome, after_s: float) -> None:
-        if self.ports.clock.now() - message.first_seen > self.patience.retry:
+        age = self.ports.clock.now() - message.first_seen
+        if age > self.patience.parent and outcome.reason is Reason.PARENT_MISSING:
+            return await self._park(delivery, outcome.reason, outcome.detail, message)
+        if age > self.patience.retry:
             return await self._park(delivery, Reason.GAVE_UP, outcome.reason.slug, message)
         await send_again(self.ports, delivery.lane, _next(message, outcome), after_s)
         self._tell(delivery.lane, message, outcome.reason, outcome.detail, again_in_s=after_s)
@@ -157,7 +165,7 @@ class Engine:
             lag_s=lag_s,
             again_in_s=again_in_s,
             parked=parked,
-            mapping=self.ports.mapping().version,
+            mapping=self.ports.mappings().version,
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.domain.fact import Fact, FactChunk
 from shared.engine.lanes import send_facts
@@ -13,32 +15,43 @@ from shared.wire import encode
 
 WATERMARK = "email-events"
 LARGEST_BYTES = 200_000  # a message of the Standard tier holds 256 KB, its properties included
-CHUNK = 50  # activities in one Dataverse batch: two operations each, well below its limit of 1000
+CHUNK = 200  # events in one message, and so in one request to Dataverse
 
 
 @dataclass(frozen=True)
 class Egress:
-    """What one run did."""
+    """What one run did. `skipped`: events of kinds that the timeline does not show."""
 
     facts: int
     unreadable: int
     at_end: bool
+    skipped: int = 0
 
 
-async def run(ports: Ports, limit: int) -> Egress:
-    """Reads to the journal's end, or `limit` events: the rest is the next run's. Raises an Outcome."""
-    facts, unreadable, at_end = 0, 0, False
+async def run(ports: Ports, limit: int, seconds: float = math.inf) -> Egress:
+    """Reads to the journal's end, `limit` events or so many seconds: the rest is the next run's. Raises an Outcome."""
+    done = Egress(0, 0, at_end=False)
+    began = ports.clock.now()
     since = await ports.watermarks.read(WATERMARK)
-    while facts < limit and not at_end:
+    while not done.at_end and done.facts < limit and _seconds(ports, began) < seconds:
         page = await ports.events.page(since)
-        for start in range(0, len(page.facts), CHUNK):
-            await _send(ports, page.facts[start : start + CHUNK])
-        facts, unreadable = facts + len(page.facts), unreadable + len(page.unreadable)
+        shown = tuple(fact for fact in page.facts if fact.event in ports.timeline.events)
+        for start in range(0, len(shown), CHUNK):
+            await _send(ports, shown[start : start + CHUNK])
         if page.position is not None:
             since = page.position
             await ports.watermarks.write(WATERMARK, since)
-        at_end = page.position is None
-    return Egress(facts, unreadable, at_end)
+        done = Egress(
+            facts=done.facts + len(shown),
+            unreadable=done.unreadable + len(page.unreadable),
+            at_end=page.position is None,
+            skipped=done.skipped + len(page.facts) - len(shown),
+        )
+    return done
+
+
+def _seconds(ports: Ports, since: datetime) -> float:
+    return (ports.clock.now() - since).total_seconds()
 
 
 async def _send(ports: Ports, facts: tuple[Fact, ...]) -> None:

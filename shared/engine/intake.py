@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared import tracing
 from shared.domain.change import RowEvent, Source
 from shared.engine.lanes import send_hints
 from shared.flows import intake
@@ -31,6 +32,7 @@ async def admit(ports: Ports, event: RowEvent, source: Source, body: bytes) -> i
     Raises BusUnavailableError: then the sender must be told to try again.
     """
     event_id = hashlib.sha256(body).hexdigest()[:32]
-    hints = intake.decide(ports.mapping(), event, source, event_id, ports.clock.now())
-    await send_hints(ports, *hints)
+    hints = intake.decide(ports.mappings(), event, source, event_id, ports.clock.now())
+    with tracing.announced(*hints):
+        await send_hints(ports, *hints)
     return len(hints)

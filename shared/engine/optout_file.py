@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.engine.lanes import send_hints
-from shared.engine.reading import read_contacts
+from shared.engine.reading import read_rows
 from shared.errors import Reason
 from shared.flows import optout
 from shared.ports import BadRow, ExportedRow, Ports, RemoteFile, WrongFileError
@@ -80,8 +80,8 @@ async def _batches(rows: AsyncIterator[ExportedRow | BadRow]) -> AsyncIterator[l
 
 async def _compare(ports: Ports, file: RemoteFile, rows: Sequence[ExportedRow | BadRow], tally: Tally) -> None:
     good = [row for row in rows if isinstance(row, ExportedRow)]
-    mapping = ports.mapping()
-    contacts = await read_contacts(ports, mapping, [row.contact_id for row in good])
+    mapping = ports.mappings().contact
+    contacts = await read_rows(ports, mapping, [row.contact_id for row in good])
     differing = [
         row
         for row in good
@@ -98,5 +98,5 @@ async def _compare(ports: Ports, file: RemoteFile, rows: Sequence[ExportedRow | 
 def _hint(ports: Ports, file: RemoteFile, row: ExportedRow) -> Hint:
     """Named by file and contact, so that a batch read twice makes a duplicate."""
     name = hashlib.sha256(file.identity.encode()).hexdigest()[:16]
-    key = RecordKey(ports.mapping().table, row.contact_id)
+    key = RecordKey(ports.mappings().contact.table, row.contact_id)
     return Hint(f"file/{name}/{row.contact_id}", key, Why.OPTOUT, Source.FILE, ports.clock.now())

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 
+from shared.domain.change import RecordKey
 from shared.domain.contact import Contact
-from shared.domain.mapping import Mapping
-from shared.errors import Reason, Retry
+from shared.domain.mapping import Mapping, Mappings
+from shared.errors import Drop, Reason, Retry
 from shared.ports import Ports
 
 
-async def read_contact(ports: Ports, mapping: Mapping, contact_id: str) -> Contact | None:
+def mapping_of(mappings: Mappings, table: str) -> Mapping:
+    """The table's. Raises Drop where it is not mapped any more."""
+    mapping = mappings.of(table)
+    if mapping is None:
+        raise Drop(Reason.NOT_MAPPED, table)
+    return mapping
+
+
+async def read_row(ports: Ports, mapping: Mapping, record_id: str) -> Contact | None:
     """The row as it is now; None if there is none. Raises an Outcome."""
-    row = await ports.dynamics.contact(contact_id)
+    row = await ports.dynamics.read(RecordKey(mapping.table, record_id))
     return None if row is None else _whole(mapping, row)
 
 
-async def read_contacts(ports: Ports, mapping: Mapping, contact_ids: Sequence[str]) -> MappingOf[str, Contact]:
+async def read_rows(ports: Ports, mapping: Mapping, ids: Sequence[str]) -> MappingOf[str, Contact]:
     """The rows that exist, by id. Raises an Outcome."""
-    rows = await ports.dynamics.contacts(contact_ids)
+    rows = await ports.dynamics.read_many(mapping.table, ids)
     return {key: _whole(mapping, row) for key, row in rows.items()}
 
 

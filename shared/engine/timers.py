@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from shared.engine import checks, egress, optout_file
 from shared.errors import Halt, Outcome
 from shared.ports import Ports
@@ -10,10 +12,11 @@ from shared.ports import Ports
 class Timers:
     """A run that meets an Outcome ends early and says so: the next one goes on where it was."""
 
-    def __init__(self, ports: Ports, *, settle_s: float, event_limit: int) -> None:
+    def __init__(self, ports: Ports, *, settle_s: float, event_limit: int, event_run_s: float = math.inf) -> None:
         self.ports = ports
         self.settle_s = settle_s
         self.event_limit = event_limit
+        self.event_run_s = event_run_s
 
     async def optout_file(self) -> None:
         """Complete files of the opt-out folder."""
@@ -29,12 +32,14 @@ class Timers:
             self.ports.telemetry.counted("optout_file_bad_row", where=line)
 
     async def event_egress(self) -> None:
-        """E-mail events up to the journal's end or the limit."""
+        """E-mail events up to the journal's end, the limit, or the run's time."""
         try:
-            done = await egress.run(self.ports, self.event_limit)
+            done = await egress.run(self.ports, self.event_limit, self.event_run_s)
         except Outcome as outcome:
             return self._cut_short("event_egress", outcome)
-        self.ports.telemetry.counted("event_egress", facts=done.facts, unreadable=done.unreadable, at_end=done.at_end)
+        self.ports.telemetry.counted(
+            "event_egress", facts=done.facts, skipped=done.skipped, unreadable=done.unreadable, at_end=done.at_end
+        )
 
     async def ledger_checks(self) -> None:
         """Checks that are due, privacy requests that ended."""

@@ -43,7 +43,7 @@ class Webhook:
             return self._refusal(503, outcome.reason.slug)
         if event is None:
             return self._noted("message not used")
-        if event.record.table != self.ports.mapping().table:
+        if self.ports.mappings().of(event.record.table) is None:
             return self._noted("table not mapped")
         try:
             hints = await admit(self.ports, event, Source.WEBHOOK, body)

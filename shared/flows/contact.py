@@ -1,4 +1,4 @@
-"""Contact → profile: how one record is brought into line. Steps and rules are those of docs/architecture.md."""
+"""Row → record: how a contact's profile, or a custom table's record, is brought into line; docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.domain.change import Hint, Source, Why
 from shared.domain.contact import Profile
 from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, UpdateProfile
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Timings, Unknown
-from shared.domain.mapping import DeleteMode, Desired, WhenFilteredOut
+from shared.domain.mapping import DeleteMode, Desired, Mapping, WhenFilteredOut
 from shared.errors import Reason
 
 
@@ -30,7 +30,8 @@ class Situation:
     """All that a decision may know.
 
     `desired` None: Dynamics does not have the row, or the filters keep it out; `filtered_out` then says what the
-    mapping wants for its profile. A filtered-out row whose profile is to go counts as deleted.
+    mapping wants for its record. A filtered-out row whose record is to go counts as deleted. `addressable`: the record
+    can be written by its key, without a look for its handle.
     """
 
     hint: Hint
@@ -40,6 +41,7 @@ class Situation:
     now: datetime
     filtered_out: WhenFilteredOut | None = None
     delete_mode: DeleteMode = DeleteMode.PRIVACY_REQUEST
+    addressable: bool = True
 
     @property
     def trusted(self) -> bool:
@@ -91,14 +93,19 @@ def unsendable(s: Situation) -> frozenset[str]:
     if s.desired is None:
         return frozenset()
     fields = s.desired.updates if isinstance(s.ledger.state, Present) else s.desired.fields
+    if not s.desired.key:
+        return frozenset({"key"})
     return (s.desired.overlong | s.desired.unconvertible) & fields.keys()
 
 
 def claimed(s: Situation, token: str, timings: Timings) -> LedgerRow:
     """Step 4: the row as it must be stored before anything is sent. A restored row starts a new incarnation."""
     restored = s.desired is not None and s.ledger.witness
+    key = s.desired.key if s.desired is not None and s.desired.key != s.ledger.key.id else None
     return replace(
         s.ledger,
+        found_by=s.ledger.found_by or key,
+        parents=s.ledger.parents | (s.desired.parents if s.desired else frozenset()),
         state=Unknown(),
         witness=s.desired is None,
         generation=s.ledger.generation + restored,
@@ -112,31 +119,40 @@ def decide(s: Situation, desired: Desired, profile: Seen) -> list[ProfileEffect]
 
     `s.ledger` is the row as it was before the claim.
     """
-    contact_id = s.hint.record.id
+    record_id = s.hint.record.id
     if profile is Sight.IN_LINE:
         return []
     if isinstance(profile, Profile):
         differs = desired.differs_from(profile)
-        return [UpdateProfile(contact_id, profile.handle, desired.updates)] if differs else []
-    if s.trusted and isinstance(s.ledger.state, Present) and profile is not Sight.MISSING:
-        return [UpdateProfile(contact_id, None, desired.updates)]
+        return [UpdateProfile(record_id, profile.handle, desired.updates)] if differs else []
+    if s.addressable and s.trusted and isinstance(s.ledger.state, Present) and profile is not Sight.MISSING:
+        return [UpdateProfile(record_id, None, desired.updates)]
     if profile is Sight.MISSING or s.expects_none:
-        return [CreateProfile(contact_id, desired.fields, flags_to_send(s.ledger, desired))]
-    return [LookUpProfile(contact_id)]
+        return [CreateProfile(record_id, desired.fields, flags_to_send(s.ledger, desired))]
+    return [LookUpProfile(record_id)]
 
 
-def stored(s: Situation, row: LedgerRow, digest: str | None) -> LedgerRow:
-    """Step 9: the row when the work is done, given as claimed. `digest` None: the profile is gone.
+def stored(
+    s: Situation, row: LedgerRow, desired: Desired | None, mapping: Mapping, *, parents_there: bool
+) -> LedgerRow:
+    """Step 9: the row when the work is done, given as claimed. `desired` None: the record is gone.
 
-    An earlier uncertainty keeps its check until that check itself has run.
+    An earlier uncertainty keeps its check until that check itself has run. Of a record that is gone while a parent was
+    not there, nobody knows whether Campaign only hides it: the parent's return must find it.
     """
-    return replace(
-        row,
-        state=Absent() if digest is None else Present(digest),
-        flags=row.flags if digest is None else frozenset(),
-        claim=None,
-        check_at=None if s.hint.source is Source.CHECK else s.ledger.check_at,
-    )
+    check_at = None if s.hint.source is Source.CHECK else s.ledger.check_at
+    row = replace(row, claim=None, check_at=check_at)
+    if desired is None:
+        hidden = mapping.may_hide and not parents_there
+        return replace(row, state=Unknown()) if hidden else replace(row, state=Absent(), parents=frozenset())
+    found_by = None if mapping.key_is_id else desired.key
+    state = Present(desired.digest)
+    return replace(row, state=state, flags=frozenset(), parents=desired.parents, found_by=found_by)
+
+
+def was_there(s: Situation) -> bool:
+    """Whether the ledger already knew that the record is in Campaign."""
+    return s.trusted and isinstance(s.ledger.state, Present)
 
 
 def flags_to_send(ledger: LedgerRow, desired: Desired) -> frozenset[str]:

@@ -1,34 +1,36 @@
-"""`mapping.yaml` → the mapping: taken whole or refused whole, with line, column, reason and remedy of every fault."""
+"""`mapping.yaml` → the mappings: taken whole or refused whole, with line, column, reason and remedy of every fault."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from shared.domain.mapping import Mapping
+from shared.domain.mapping import Mappings
 from shared.mapping_file import assembly, document, faults, rules
 from shared.mapping_file.document import Position
+from shared.mapping_file.file_models import File
 from shared.mapping_file.finding import Finding, MappingError, Path, Severity, errors
-from shared.mapping_file.models import File
 
 __all__ = ["Finding", "MappingError", "Parsed", "Path", "Position", "Severity", "errors", "parse", "read"]
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """`mapping` is None where a finding is an error. `findings`: all of them, in the file's order.
+    """`mappings` is None where a finding is an error. `findings`: all of them, in the file's order.
 
-    `positions`: line and column, from 1, of every value by its path. Field row number i is at `("tables", 0, "fields",
-    i)`, opt-out pair number i at `("opt_outs", i)`, the filters' tree below `("tables", 0, "filters")` with the keys
-    `all`, `any` (each with list places) and `not`. What the file leaves out has no position: use the one around it.
+    `positions`: line and column, from 1, of every value by its path. Field row number i of table number t is at
+    `("tables", t, "fields", i)`, opt-out pair number i at `("opt_outs", i)`, the filters' tree below `("tables", t,
+    "filters")` with the keys `all`, `any` (each with list places) and `not`. What the file leaves out has no position:
+    use the one around it. `numbers`: t of each Dynamics table.
     """
 
-    mapping: Mapping | None
+    mappings: Mappings | None
     findings: tuple[Finding, ...]
     positions: MappingOf[Path, Position]
+    numbers: MappingOf[str, int] = field(default_factory=dict)
 
 
 def parse(text: str) -> Parsed:
@@ -43,16 +45,17 @@ def parse(text: str) -> Parsed:
     except ValidationError as error:
         found += faults.findings(error, source)
     ordered = tuple(sorted(found, key=lambda finding: (finding.line, finding.column)))
-    made = None if file is None or errors(ordered) else assembly.mapping(file, version(text))
-    return Parsed(made, ordered, source.positions)
+    made = None if file is None or errors(ordered) else assembly.mappings(file, version(text))
+    numbers = {table.dynamics: number for number, table in enumerate(file.tables)} if file else {}
+    return Parsed(made, ordered, source.positions, numbers)
 
 
-def read(text: str) -> Mapping:
-    """The mapping. Raises MappingError with all errors."""
+def read(text: str) -> Mappings:
+    """All table pairs. Raises MappingError with all errors."""
     parsed = parse(text)
-    if parsed.mapping is None:
+    if parsed.mappings is None:
         raise MappingError(errors(parsed.findings))
-    return parsed.mapping
+    return parsed.mappings
 
 
 def version(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -11,8 +12,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from shared.mapping_file.document import Document
+from shared.mapping_file.file_models import OWNERS, TAGGED
 from shared.mapping_file.finding import Finding, Path
-from shared.mapping_file.models import OWNERS, TAGGED, Model
+from shared.mapping_file.models import Model
 
 _ONE_SOURCE = "A row has one source: `dynamics`, `template` or `constant`."
 _ONE_GROUP = "A group is one of all, any and not: put the one into the other."
@@ -22,7 +24,6 @@ _REMEDIES = {
     "all": _ONE_GROUP,
     "any": _ONE_GROUP,
     "not": _ONE_GROUP,
-    "inverse": "Only columns whose true means opted out can be paired; an inverse pair is not offered yet.",
     "replacements": "Replacements go with `dynamics`: one column, whose values they name.",
 }
 _SHOWN_LENGTH = 40
@@ -92,7 +93,7 @@ class _Place:
     @property
     def values(self) -> list[str]:
         """Those that the field allows."""
-        return [word.strip("' ") for word in str(self.context["expected"]).replace(" or ", ", ").split(",")]
+        return re.findall("'([^']*)'", str(self.context["expected"]))
 
 
 def _field(loc: tuple[int | str, ...]) -> FieldInfo | None:
@@ -148,7 +149,6 @@ _SAYINGS: dict[str, Callable[[_Place], tuple[str, str]]] = {
     "int_type": _kind("a whole number", "Write a whole number, without quotes."),
     "greater_than": _kind("greater than 0", "Write 1 or more."),
     "too_short": lambda at: (f"{at.subject} is empty", f"Add one: {at.wanted}."),
-    "too_long": lambda at: (f"{at.subject} has more than one entry", "Keep one: more are not offered yet."),
     "list_type": _kind("a list", "Begin every entry with a dash."),
     "dict_type": _KEYS,
     "model_type": _KEYS,

@@ -1,9 +1,9 @@
-"""The file's shape, as pydantic models: they check it, and the JSON Schema for editors is made from them."""
+"""The shape of field rows and filters, as pydantic models."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
@@ -12,20 +12,14 @@ from shared.domain import template
 from shared.domain.conversion import moment
 from shared.domain.field_row import Lookup, Picklist, TooLong
 from shared.domain.filters import DATES, EMPTINESS, LISTS, NUMBERS, TEXTS, Operator
-from shared.domain.mapping import DeleteMode, WhenFilteredOut
 
-# Written by the bridge itself, past the field rows: the key, and opt-outs, which have a rule of their own.
-RESERVED = re.compile(r"externalId|PKey|(black|deny)List.*|ccpaOptOut.*")
+# Written by the bridge itself, past the field rows: opt-outs, which have a rule of their own.
+RESERVED = re.compile(r"PKey|(black|deny)List.*|ccpaOptOut.*")
 
 
 def fault(reason: str, remedy: str, at: str = "") -> PydanticCustomError:
     """A finding of a validator. `at`: the key inside the checked object that it is about."""
     return PydanticCustomError("mapping", "{reason}", {"reason": reason, "remedy": remedy, "at": at})
-
-
-def attribute(name: str) -> str:
-    """Campaign's newer word for an opt-out is an alias of the older one, which is what its interface takes."""
-    return re.sub("^denyList", "blackList", name)
 
 
 def _not_reserved(target: str) -> str:
@@ -47,12 +41,6 @@ def _plain_or_list(value: object) -> object:
     return [_plain(item) for item in value] if isinstance(value, list) else _plain(value)
 
 
-def _version(value: object) -> object:
-    if value is not True and value == 1:
-        return value
-    raise fault("this version of the format is not known", "Write 1, without quotes.")
-
-
 def _checked_template(text: str) -> str:
     try:
         parts = template.parse(text)
@@ -68,11 +56,6 @@ Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
 TargetName = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$"), AfterValidator(_not_reserved)
 ]
-Attribute = Annotated[
-    str,
-    Field(pattern=r"^((black|deny)List(Email|Fax|Mobile|Phone|PostalMail|Pushnotification)?|ccpaOptOut)$"),
-    AfterValidator(attribute),
-]
 Plain = Annotated[str | int | float | bool | None, BeforeValidator(_plain)]
 Operand = Annotated[
     str | int | float | bool | list[str | int | float | bool | None] | None, BeforeValidator(_plain_or_list)
@@ -81,7 +64,6 @@ Template = Annotated[str, AfterValidator(_checked_template)]
 
 COLUMN = "a column's logical name in lower case, e.g. emailaddress1 (a lookup's own name, without _ and _value)"
 TARGET = "a field of Campaign's profile, dotted when nested, e.g. location.city"
-ATTRIBUTE = "one of Campaign's opt-outs, e.g. blackListEmail or ccpaOptOut"
 
 
 class Model(BaseModel):
@@ -215,68 +197,3 @@ FilterNode = Annotated[
     | Annotated[Condition, Tag("<condition>")],
     Discriminator(_filter_kind),
 ]
-
-
-class Privacy(Model):
-    """What a privacy request names."""
-
-    regulation: Annotated[str, Field(pattern=r"^[a-z]{2,20}$")] = Field(description="the law, in lower case, e.g. gdpr")
-    namespace_name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")] = Field(
-        description="the internal name of the namespace that an administrator of Campaign made for externalId"
-    )
-
-
-class Key(Model):
-    """How a row finds its profile."""
-
-    dynamics: Literal["contactid"] = Field(description="contactid; no other key column is offered")
-    campaign: Literal["externalId"] = Field(description="externalId; no other key field is offered")
-
-
-class Table(Model):
-    """One Dynamics table and one Campaign resource."""
-
-    dynamics: Literal["contact"] = Field(description="contact; other tables are not offered yet")
-    campaign: Literal["profile"] = Field(description="profile; other resources are not offered yet")
-    key: Key = Field(Key(dynamics="contactid", campaign="externalId"), description="the key pair")
-    fields: list[Row] = Field(min_length=1, description="the field rows: column, template or constant → field")
-    filters: FilterNode | None = Field(None, description="which rows take part; without filters every row does")
-    when_filtered_out: WhenFilteredOut = Field(
-        WhenFilteredOut.LEAVE, description="the profile of a row that no longer passes: leave it, or delete it"
-    )
-    delete_mode: DeleteMode = Field(DeleteMode.PRIVACY_REQUEST, description="what follows when a row is deleted")
-    deletes_per_hour: int = Field(1000, gt=0, strict=True, description="more deletions than this wait for a person")
-    privacy: Privacy | None = Field(None, description="needed where deletions are privacy requests")
-
-
-class Pair(Model):
-    """A boolean column and the opt-out that means the same."""
-
-    dynamics: Column = Field(description="a boolean column; true means opted out, e.g. donotbulkemail")
-    campaign: Attribute = Field(description=ATTRIBUTE)
-
-
-class File(Model):
-    """The whole file."""
-
-    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="1, the version of this format")
-    tables: list[Table] = Field(min_length=1, max_length=1, description="the table pairs; one so far")
-    opt_outs: list[Pair] = Field(default=[], description="the opt-out pairs")
-
-
-OWNERS: dict[tuple[str, ...], type[Model]] = {
-    (): File,
-    ("tables",): Table,
-    ("tables", "key"): Key,
-    ("tables", "privacy"): Privacy,
-    ("opt_outs",): Pair,
-}
-TAGGED: dict[str, type[Model]] = {
-    "<column>": ColumnRow,
-    "<template>": TemplateRow,
-    "<constant>": ConstantRow,
-    "<all>": AllOf,
-    "<any>": AnyOf,
-    "<not>": NotOf,
-    "<condition>": Condition,
-}

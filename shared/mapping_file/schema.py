@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from shared.mapping_file.models import File
+from shared.mapping_file.file_models import File
 
 
 def schema() -> dict[str, Any]:

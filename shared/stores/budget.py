@@ -8,12 +8,11 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableErrorCode, TableTransactionError, UpdateMode
+from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
 from shared.errors import Reason, Retry
-from shared.stores.storage_calls import READ_RETRIES, Table, error_code, reading
-from shared.stores.tables import LOST_RACE
+from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, reading
 
 # Each lost race means that another process got its block.
 TRIES = 10
@@ -26,10 +25,8 @@ class TableCallCounter:
     calls that nobody makes, never the other way round.
     """
 
-    PARTITION = "campaign"
-
-    def __init__(self, service: TableServiceClient, name: str = "calls") -> None:
-        self._table = Table(service, name)
+    def __init__(self, service: TableServiceClient, name: str = "calls", partition: str = "campaign") -> None:
+        self._table, self._partition = Table(service, name), partition
 
     async def reserve(self, day: date, calls: int, budget: int | None) -> int:
         """Count as many of the calls as the budget still holds (None: all), and say how many. Raises Retry."""
@@ -59,7 +56,7 @@ class TableCallCounter:
         table = await self._table.ready()
         async with reading():
             try:
-                entity = await table.get_entity(self.PARTITION, day.isoformat(), retry_total=READ_RETRIES)
+                entity = await table.get_entity(self._partition, day.isoformat(), retry_total=READ_RETRIES)
             except ResourceNotFoundError:
                 return 0, None
         return int(entity["calls"]), entity.metadata["etag"]
@@ -67,15 +64,14 @@ class TableCallCounter:
     async def _write(self, day: date, calls: int, etag: str | None) -> bool:
         """False: somebody was faster. A transaction, because it travels as a POST, which no library sends twice."""
         table = await self._table.ready()
-        entity: dict[str, Any] = {"PartitionKey": self.PARTITION, "RowKey": day.isoformat(), "calls": calls}
+        entity: dict[str, Any] = {"PartitionKey": self._partition, "RowKey": day.isoformat(), "calls": calls}
         guard = {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified}
         async with reading():  # not `writing`: to the call that waits for its block an open write is just a lost block
             try:
                 await table.submit_transaction([("create", entity) if etag is None else ("update", entity, guard)])
             except TableTransactionError as error:
-                if error_code(error) == TableErrorCode.TABLE_NOT_FOUND:
-                    self._table.forget()
-                elif error_code(error) in LOST_RACE:
+                self._table.heed(error)
+                if error_code(error) in LOST_RACE:
                     return False
                 raise
         return True

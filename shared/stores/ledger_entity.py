@@ -1,4 +1,4 @@
-"""Ledger rows ↔ table entities: flat columns, and which rows are *open*, that is, wait for something."""
+"""Ledger rows ↔ table entities: flat columns, and keys as text."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyReque
 
 Entity = dict[str, Any]
 PARTITIONS = tuple("0123456789abcdef")
-# Sorts behind every table's logical name, so that the open entities of a partition are one range of keys.
-OPEN_PREFIX = "~"
 
 
 def partition_of(key: RecordKey) -> str:
@@ -24,12 +22,18 @@ def partition_of(key: RecordKey) -> str:
 
 def address(key: RecordKey) -> tuple[str, str]:
     """PartitionKey and RowKey of a record's row."""
-    return partition_of(key), f"{key.table}|{key.id}"
+    return partition_of(key), key_text(key)
 
 
-def is_open(row: LedgerRow) -> bool:
-    """`due` or `pending` must be able to find it."""
-    return row.check_at is not None or row.pending is not None
+def key_text(key: RecordKey) -> str:
+    """Table and id, as entities name a record."""
+    return f"{key.table}|{key.id}"
+
+
+def key_of(text: str) -> RecordKey:
+    """The inverse of `key_text`."""
+    table, _, record_id = text.partition("|")
+    return RecordKey(table, record_id)
 
 
 def to_entity(row: LedgerRow) -> Entity:
@@ -48,6 +52,8 @@ def to_entity(row: LedgerRow) -> Entity:
         "claim_token": row.claim.token if row.claim else None,
         "claim_until": time_text(row.claim.until) if row.claim else None,
         "check_at": time_text(row.check_at) if row.check_at else None,
+        "parents": json.dumps(sorted(map(key_text, row.parents))) if row.parents else None,
+        "found_by": row.found_by,
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -64,25 +70,10 @@ def from_entity(key: RecordKey, entity: Mapping[str, Any], etag: str) -> LedgerR
         pending=PrivacyRequest(pending_name, _time(entity["pending_sent_at"])) if pending_name is not None else None,
         claim=Claim(claim_token, _time(entity["claim_until"])) if claim_token is not None else None,
         check_at=_time(check_at) if check_at else None,
+        parents=frozenset(key_of(text) for text in json.loads(entity.get("parents", "[]"))),
+        found_by=entity.get("found_by"),
         etag=etag,
     )
-
-
-def open_entity(row: LedgerRow) -> Entity:
-    """The small entity that says that the row is open, in the row's own partition."""
-    partition, row_key = address(row.key)
-    columns: Entity = {
-        "PartitionKey": partition,
-        "RowKey": OPEN_PREFIX + row_key,
-        "pending": row.pending is not None,
-    }
-    return columns if row.check_at is None else columns | {"check_at": time_text(row.check_at)}
-
-
-def key_of_open(row_key: str) -> RecordKey:
-    """The record that an open entity stands for."""
-    table, _, record_id = row_key.removeprefix(OPEN_PREFIX).partition("|")
-    return RecordKey(table, record_id)
 
 
 def time_text(moment: datetime) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from shared.domain.mapping import Mapping
+from shared.domain.mapping import Mappings
 from shared.errors import Outcome, Reason, Retry
 from shared.mapping_file import MappingError
 from shared.ports import Telemetry
@@ -29,7 +29,7 @@ class LiveMapping:
     def __init__(
         self,
         store: BlobMappings,
-        shipped: Mapping,
+        shipped: Mappings,
         now: Callable[[], datetime],
         telemetry: Telemetry,
         *,
@@ -44,7 +44,7 @@ class LiveMapping:
         self._loaded = False
         self._lock = asyncio.Lock()
 
-    def __call__(self) -> Mapping:
+    def __call__(self) -> Mappings:
         """The mapping in force, as of the last look."""
         return self._mapping
 
@@ -84,10 +84,10 @@ class LiveMapping:
         mapping = self._shipped if pointer is None else await self._read(pointer)
         self._mapping, self._pointer, self._loaded = mapping, pointer, True
 
-    async def _read(self, pointer: Pointer) -> Mapping:
+    async def _read(self, pointer: Pointer) -> Mappings:
         entry = await self._store.read(pointer.blob)
         try:
-            return entry.mapping()
+            return entry.mappings()
         except MappingError:
             if self._loaded:
                 raise
@@ -98,7 +98,7 @@ class LiveMapping:
         """A start that finds a broken version in force takes the newest one that does, as those that run have."""
         async for entry in self._store.history():
             try:
-                self._mapping = entry.mapping()
+                self._mapping = entry.mappings()
             except MappingError:
                 continue
             self._loaded = True

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from shared import mapping_file
+from shared.domain.change import CONTACT
 from shared.domain.conversion import ColumnType, Target, TargetType, Types
-from shared.domain.mapping import Mapping
+from shared.domain.mapping import Mappings
 
-FORMAT = 1
+CONTACTS_ONLY, FORMAT = 1, 2  # the first had one table pair
 
 
 class UnreadableEntryError(Exception):
@@ -21,13 +22,13 @@ class UnreadableEntryError(Exception):
 
 @dataclass(frozen=True)
 class Draft:
-    """What an operator wants to put in force. `types`: what the check found both systems to say.
+    """What an operator wants to put in force. `types`: what the check found both systems to say, by Dynamics table.
 
     `restores`: the number of the earlier version whose text this is.
     """
 
     text: str = field(repr=False)
-    types: Types
+    types: MappingOf[str, Types]
     applied_by: str
     note: str = ""
     restores: int | None = None
@@ -52,9 +53,9 @@ class Applied:
         """Where it lies."""
         return f"versions/{self.number}-{self.version}.json"
 
-    def mapping(self) -> Mapping:
+    def mappings(self) -> Mappings:
         """With the types found when it was applied. Raises MappingError where the text no longer does."""
-        return replace(mapping_file.read(self.draft.text), types=self.draft.types)
+        return mapping_file.read(self.draft.text).with_types(self.draft.types)
 
 
 def to_bytes(entry: Applied) -> bytes:
@@ -65,7 +66,7 @@ def to_bytes(entry: Applied) -> bytes:
         "number": entry.number,
         "version": entry.version,
         "text": draft.text,
-        "types": _types_document(draft.types),
+        "types": {table: _types_document(types) for table, types in draft.types.items()},
         "applied_at": entry.applied_at.isoformat(),
         "applied_by": draft.applied_by,
         "note": draft.note,
@@ -106,7 +107,7 @@ def _document(blob: str, content: bytes) -> dict[str, Any]:
         document = json.loads(content)
     except ValueError:
         raise UnreadableEntryError(f"{blob} is not JSON") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or document.get("format") not in (CONTACTS_ONLY, FORMAT):
         raise UnreadableEntryError(f"{blob} is not of format {FORMAT}")
     return document
 
@@ -114,13 +115,19 @@ def _document(blob: str, content: bytes) -> dict[str, Any]:
 def _entry(document: MappingOf[str, Any]) -> Applied:
     draft = Draft(
         text=document["text"],
-        types=_types(document["types"]),
+        types=_all_types(document),
         applied_by=str(document["applied_by"]),
         note=str(document["note"]),
         restores=document["restores"],
     )
     at = datetime.fromisoformat(document["applied_at"])
     return Applied(int(document["number"]), draft, at, document["replaces"])
+
+
+def _all_types(document: MappingOf[str, Any]) -> dict[str, Types]:
+    if document["format"] == CONTACTS_ONLY:
+        return {CONTACT: _types(document["types"])}
+    return {table: _types(types) for table, types in document["types"].items()}
 
 
 def _types_document(types: Types) -> dict[str, Any]:

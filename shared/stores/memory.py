@@ -1,14 +1,18 @@
-"""The ledger, the watermarks and the lanes in memory: fakes that pass the same conformance tests as the real ones."""
+"""Ledger, journal, watermarks and lanes in memory: fakes that pass the same conformance tests as the real ones."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.change import Lane, RecordKey
+from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow
+from shared.domain.recollection import Recollection
+from shared.errors import Reason, Retry
 from shared.ports import BusUnavailableError, Outgoing
 
 
@@ -47,18 +51,74 @@ class MemoryLedger:
                 yield row
 
 
+class MemoryFamily:
+    """Implements `shared.ports.Family`. `pairs` of child and parent may be looked at."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[tuple[RecordKey, RecordKey], None] = {}
+
+    async def join(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """Again is as good as once."""
+        self.pairs |= {(child, parent): None for parent in parents}
+
+    async def leave(self, child: RecordKey, parents: Collection[RecordKey]) -> None:
+        """The inverse."""
+        for parent in parents:
+            self.pairs.pop((child, parent), None)
+
+    async def children(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
+        """In no order."""
+        for child in [child for child, of in self.pairs if of == parent]:
+            yield child
+
+
 class MemoryDeletions:
     """Implements `shared.ports.Deletions`; the hour never ends."""
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.taken: Counter[str] = Counter()
 
-    async def take(self, per_hour: int) -> bool:
+    async def take(self, table: str, per_hour: int) -> bool:
         """Count one more; False: the hour's are used up."""
-        if self.taken >= per_hour:
+        if self.taken[table] >= per_hour:
             return False
-        self.taken += 1
+        self.taken[table] += 1
         return True
+
+
+class MemoryJournal:
+    """Implements `shared.ports.Journal`. `entries` may be looked at; `refusing` makes `append` fail."""
+
+    def __init__(self) -> None:
+        self.entries: list[JournalEntry] = []
+        self.refusing = False
+
+    async def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Raises Retry while `refusing`."""
+        if self.refusing:
+            raise Retry(Reason.JOURNAL_UNREACHABLE)
+        self.entries += entries
+
+
+class MemoryRecollections:
+    """Implements `shared.optout_ports.Recollections`. `rows` may be looked at."""
+
+    def __init__(self) -> None:
+        self.rows: dict[RecordKey, Recollection] = {}
+        self._versions = itertools.count(1)
+
+    async def get(self, key: RecordKey) -> Recollection:
+        """An empty one where nothing is stored."""
+        return self.rows.get(key, Recollection(key))
+
+    async def put(self, past: Recollection) -> Recollection | None:
+        """The stored one, or None if `past.etag` is not the stored one's."""
+        present = self.rows.get(past.key)
+        if past.etag != (present.etag if present else None):
+            return None
+        stored = replace(past, etag=f"v{next(self._versions)}")
+        self.rows[past.key] = stored
+        return stored
 
 
 class MemoryWatermarks:

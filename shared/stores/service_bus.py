@@ -15,7 +15,7 @@ from azure.servicebus.exceptions import MessageSizeExceededError
 from shared.domain.change import Lane
 from shared.ports import BusUnavailableError, Outgoing
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 SEND_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 3.0

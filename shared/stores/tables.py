@@ -2,75 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceNotFoundError
-from azure.data.tables import TableErrorCode, TableTransactionError, UpdateMode
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
 from shared.domain.change import RecordKey
 from shared.domain.ledger import LedgerRow
-from shared.stores.ledger_entity import (
-    OPEN_PREFIX,
-    PARTITIONS,
-    address,
-    from_entity,
-    is_open,
-    key_of_open,
-    open_entity,
-    time_text,
-    to_entity,
-)
-from shared.stores.storage_calls import READ_RETRIES, Table, error_code, reading, writing
-
-# Storage's words for "the row is not the one that you read".
-LOST_RACE = frozenset(
-    {
-        TableErrorCode.ENTITY_ALREADY_EXISTS,
-        TableErrorCode.UPDATE_CONDITION_NOT_SATISFIED,
-        TableErrorCode.CONDITION_NOT_MET,
-        TableErrorCode.RESOURCE_NOT_FOUND,
-        TableErrorCode.ENTITY_NOT_FOUND,
-    }
-)
-Operation = tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], dict[str, Any]]
+from shared.stores.ledger_entity import address, from_entity, time_text, to_entity
+from shared.stores.pending_marks import PendingMarks
+from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, reading, writing, written
+from shared.stores.watches import WINDOW_S, Announcement, Watches
 
 
 @dataclass(frozen=True)
 class _Version:
-    """What `LedgerRow.etag` holds for this store: storage's ETag, and whether the row had an open entity."""
+    """What `LedgerRow.etag` holds for this store: storage's ETag, and what made that version of the row findable."""
 
     etag: str
-    open: bool
+    check_at: str
+    pending: bool
 
     def __str__(self) -> str:
-        return f"{'open' if self.open else 'rest'} {self.etag}"
+        return f"{self.check_at or '-'} {'pending' if self.pending else '-'} {self.etag}"
+
+    @classmethod
+    def of(cls, row: LedgerRow, etag: str) -> _Version:
+        return cls(etag, time_text(row.check_at) if row.check_at else "", row.pending is not None)
 
     @classmethod
     def parse(cls, text: str) -> _Version:
-        mark, _, etag = text.partition(" ")
-        return cls(etag, mark == "open")
+        check_at, mark, etag = text.split(" ", 2)
+        return cls(etag, "" if check_at == "-" else check_at, mark == "pending")
 
 
 class TableLedger:
-    """Implements `shared.ports.Ledger`: one entity a record, guarded by its ETag, in 16 partitions.
+    """Implements `shared.ports.Ledger`: one entity a record, guarded by its ETag, in 16 partitions. `now` gives UTC.
 
-    A row that waits (for a check, or for the end of a privacy request) has a second, small *open* entity in the same
-    partition, written and removed in one transaction with the row. Storage applies both or none, so whatever crashes
-    where, an open row is never missing from `due` and `pending`, and these read 16 short ranges of keys. Searching the
-    rows themselves would need no second entity, but read all of them: at 30 million, half an hour, every few minutes.
+    Searching the rows for those that wait (for a check, or for the end of a privacy request) would read all of them:
+    at 30 million, half an hour, every few minutes. So `due` and `pending` read watches and marks, small entities that
+    name such rows. They are durable before the row is written, and go only when it no longer needs them: whatever
+    crashes where, no open row is missing. One too many is harmless, as the row itself is read before it is given.
 
-    Reads are repeated by the SDK; writes are not. Every write is a transaction, even of one entity: it travels as a
-    POST, and any other method the HTTP library repeats by itself when a kept connection breaks.
+    Reads are repeated by the SDK, writes of rows are not. Of these, the HTTP library repeats a replacement whose kept
+    connection breaks: guarded by the ETag, the repetition of an applied one is refused.
     """
 
-    def __init__(self, service: TableServiceClient, name: str = "ledger") -> None:
+    def __init__(
+        self,
+        service: TableServiceClient,
+        now: Callable[[], datetime],
+        name: str = "ledger",
+        *,
+        watch_window_s: float = WINDOW_S,
+    ) -> None:
+        self._now = now
         self._table = Table(service, name)
+        self._watches = Watches(self._table, now, window_s=watch_window_s)
+        self._marks = PendingMarks(self._table, now)
 
     async def get(self, key: RecordKey) -> LedgerRow:
         """A never-seen row where there is none. Raises Retry."""
@@ -80,10 +73,10 @@ class TableLedger:
             try:
                 entity = await table.get_entity(partition, row_key, retry_total=READ_RETRIES)
             except ResourceNotFoundError as error:
-                self._check_table(error)
+                self._table.heed(error)
                 return LedgerRow(key)
         row = from_entity(key, entity, etag="")
-        return replace(row, etag=str(_Version(entity.metadata["etag"] or "", is_open(row))))
+        return replace(row, etag=str(_Version.of(row, entity.metadata["etag"] or "")))
 
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         """The stored row, or None if `row.etag` is not the stored one's. Raises Retry, Uncertain.
@@ -92,88 +85,57 @@ class TableLedger:
         protocol's steps 4 and 11 read the row again.
         """
         read = _Version.parse(row.etag) if row.etag is not None else None
-        unmark = read is not None and read.open and not is_open(row)
-        try:
-            return await self._store(row, read, unmark=unmark)
-        except _UnmarkedError:
-            # Somebody removed the open entity by hand. The transaction was refused whole, so this is no repetition.
-            return await self._store(row, read, unmark=False)
+        watch = await self._watched(row, read)
+        etag = await self._store(row, read)
+        if etag is None:
+            return None
+        stored = replace(row, etag=str(_Version.of(row, etag)))
+        await self._watches.written(row.etag, stored, watch)
+        return stored
 
     async def due(self, now: datetime) -> AsyncIterator[LedgerRow]:
         """In no order. A row changed meanwhile is shown as it is now, or not at all. Raises Retry."""
-        condition = "check_at le @now"
-        async for row in self._open_rows(condition, {"now": time_text(now)}):
-            if row.check_at is not None and row.check_at <= now:
-                yield row
+        given: set[RecordKey] = set()
+        async for watch in self._watches.begun(now):
+            needed = False
+            for key in watch.keys:
+                row = await self.get(key)
+                needed = needed or watch.covers(row.check_at)
+                if row.check_at is not None and row.check_at <= now and key not in given:
+                    given.add(key)
+                    yield row
+            if not needed and watch.landed(self._now()):
+                await self._watches.remove(watch.name)
 
     async def pending(self) -> AsyncIterator[LedgerRow]:
         """In no order; one read a row. Raises Retry."""
-        async for row in self._open_rows("pending eq true", {}):
+        async for mark in self._marks.all():
+            row = await self.get(mark.key)
             if row.pending is not None:
                 yield row
+            elif mark.landed(self._now()):
+                await self._marks.remove(mark)
 
-    async def _store(self, row: LedgerRow, read: _Version | None, *, unmark: bool) -> LedgerRow | None:
+    async def _watched(self, row: LedgerRow, read: _Version | None) -> Announcement | None:
+        """Make sure that the row will be found, if it says anything else about that than the version that was read."""
+        if row.pending is not None and not (read is not None and read.pending):
+            await self._marks.set(row.key)
+        if row.check_at is None:
+            return None
+        same = time_text(row.check_at) == (read.check_at if read is not None else None)
+        return None if same else await self._watches.announce(row.key, row.check_at)
+
+    async def _store(self, row: LedgerRow, read: _Version | None) -> str | None:
+        """The new ETag, or None. Raises Retry, Uncertain."""
         table = await self._table.ready()
-        operations = _operations(row, read, unmark=unmark)
         async with writing():
             try:
-                metadata = await table.submit_transaction(operations)
-            except TableTransactionError as error:
-                self._check_table(error)
-                if unmark and error.index == 1 and error.status_code == 404:
-                    raise _UnmarkedError from error
+                return await written(table, to_entity(row), read.etag if read is not None else None)
+            except HttpResponseError as error:
+                self._table.heed(error)
                 if error_code(error) in LOST_RACE:
                     return None
                 raise
-        return replace(row, etag=str(_Version(metadata[0]["etag"], is_open(row))))
-
-    async def _open_rows(self, condition: str, parameters: dict[str, str]) -> AsyncIterator[LedgerRow]:
-        for partition in PARTITIONS:
-            async for key in self._open_keys(partition, condition, parameters):
-                yield await self.get(key)
-
-    async def _open_keys(self, partition: str, condition: str, values: dict[str, str]) -> AsyncIterator[RecordKey]:
-        table = await self._table.ready()
-        pages = table.query_entities(
-            f"PartitionKey eq @partition and RowKey ge @first and {condition}",
-            parameters={"partition": partition, "first": OPEN_PREFIX, **values},
-            select=["RowKey"],
-            retry_total=READ_RETRIES,
-        ).by_page()
-        while True:
-            async with reading():
-                page = await anext(pages, None)
-                if page is None:
-                    return
-                keys = [key_of_open(entity["RowKey"]) async for entity in page]
-            for key in keys:
-                yield key
-
-    def _check_table(self, error: ResourceNotFoundError | TableTransactionError) -> None:
-        if error_code(error) == TableErrorCode.TABLE_NOT_FOUND:
-            self._table.forget()
-            raise error
-
-
-class _UnmarkedError(Exception):
-    """The open entity that a transaction wanted to remove is not there."""
-
-
-def _operations(row: LedgerRow, read: _Version | None, *, unmark: bool) -> list[Operation]:
-    """The row first: the position in a transaction's error tells which of the two was refused."""
-    operations: list[Operation] = [_row_operation(row, read)]
-    if is_open(row):
-        operations.append(("upsert", open_entity(row), {"mode": UpdateMode.REPLACE}))
-    elif unmark:
-        operations.append(("delete", open_entity(row)))
-    return operations
-
-
-def _row_operation(row: LedgerRow, read: _Version | None) -> Operation:
-    if read is None:
-        return ("create", to_entity(row))
-    guard = {"mode": UpdateMode.REPLACE, "etag": read.etag, "match_condition": MatchConditions.IfNotModified}
-    return ("update", to_entity(row), guard)
 
 
 class TableWatermarks:
@@ -195,7 +157,10 @@ class TableWatermarks:
         return str(entity["value"])
 
     async def write(self, name: str, value: str) -> None:
-        """Overwrites. Raises Retry, Uncertain."""
+        """Overwrites. Raises Retry, Uncertain.
+
+        A transaction, because it travels as a POST, which no library sends twice.
+        """
         table = await self._table.ready()
         entity = {"PartitionKey": self.PARTITION, "RowKey": _key_text(name), "value": value}
         async with writing():

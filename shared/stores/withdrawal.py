@@ -16,7 +16,7 @@ from shared.domain.change import Lane
 from shared.ports import BusUnavailableError
 from shared.stores.letter import Box, DeadLetter, from_message, number_of
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 STEP_TIMEOUT_S = 15.0
 LAST_WAIT_S = 2.0

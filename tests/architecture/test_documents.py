@@ -52,8 +52,8 @@ def test_a_setting_is_documented_with_its_meaning_its_default_and_its_source(set
 
 
 def _default(setting: Setting) -> str:
-    if setting.instead is not None:
-        return f"or `{setting.instead}`"
+    if setting.instead:
+        return "or " + ", ".join(f"`{other}`" for other in setting.instead)
     if setting.needed:
         return "required"
     return "none" if setting.default is None else f"`{setting.default}`"
@@ -68,7 +68,7 @@ def test_what_the_host_reads_is_documented_too_and_nothing_else() -> None:
 
 def test_the_example_settings_hold_every_setting_that_is_needed() -> None:
     def held(setting: Setting) -> bool:
-        return bool(EXAMPLE.get(setting.name) or (setting.instead and EXAMPLE.get(setting.instead)))
+        return any(EXAMPLE.get(name) for name in (setting.name, *setting.instead))
 
     assert not [setting.name for setting in SETTINGS if setting.needed and not held(setting)]
 

@@ -19,7 +19,7 @@ VENDOR_WORDS = re.compile(
 )
 VENDOR_MODULES = re.compile(
     r"shared/clients/.*/wire\w*\.py|shared/clients/dynamics/context\.py|shared/clients/campaign/export\.py"
-    r"|shared/mapping_file/\w+\.py"
+    r"|shared/mapping_file/\w+\.py|shared/timeline_file\.py"
 )
 
 

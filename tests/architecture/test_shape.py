@@ -15,7 +15,9 @@ LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_TRIGGER = 300, 40, 30
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "service", "misc"}
 EMPTY_BEGINNINGS = ("process_", "handle_")
 # Written so that this file does not hold what it looks for.
-MACHINE_PATHS = re.compile("|".join([r"/wo" + r"rk/", r"\.\./sha" + r"red", r"/ro" + r"ot/", r"/ho" + r"me/\w"]))
+# The template reads the list of queues in a folder of ours that has the same name as one beside the project.
+BESIDE = r"\.\./sha" + r"red(?!/queues\.json)"
+MACHINE_PATHS = re.compile("|".join([r"/wo" + r"rk/", BESIDE, r"/ro" + r"ot/", r"/ho" + r"me/\w"]))
 REGISTRIES = re.compile("|".join([r"pypi\." + r"org", "python" + "hosted", r"registry\." + r"npm", "npm" + "js"]))
 
 

@@ -21,12 +21,13 @@ QUEUE_TRIGGERS = triggers("serviceBusTrigger")
 # Why each key is there; the host ignores a key that it does not know, without a word.
 HOST_KEYS = {
     "version": "the schema of this file",
+    "telemetryMode": "the host's own lines and spans go the way of the worker's",
     "functionTimeout": "the protocol's bound on a stalled worker",
     "extensionBundle.id": "where the triggers' extensions come from",
     "extensionBundle.version": "Service Bus extension 5.x",
     "extensions.http.routePrefix": "part of the webhook's address",
     "extensions.serviceBus.prefetchCount": "a prefetched message's lock would run out while it waits",
-    "extensions.serviceBus.maxConcurrentCalls": "per instance: Campaign's rate is limited",
+    "extensions.serviceBus.maxConcurrentCalls": "per instance; twice CAMPAIGN_MAX_IN_FLIGHT, see docs/flows/rate.md",
     "extensions.serviceBus.autoCompleteMessages": "returning completes a message, raising abandons it",
     "extensions.serviceBus.maxAutoLockRenewalDuration": "longer than the function may run",
     "logging.logLevel.default": "one line a decision",

@@ -129,7 +129,7 @@ def _no_read_after_creation(patch: pytest.MonkeyPatch) -> None:
 
     async def create(self: Turn, effect: CreateProfile, desired: Desired | None) -> Seen:
         self._about_to_send()
-        if not await self.ports.campaign.create_profile(effect.contact_id, effect.fields, effect.opted_out):
+        if not await self.ports.campaign.create_profile(effect.record_id, effect.fields, effect.opted_out):
             return await self._look_up(desired)
         self.flags_seen = True
         return Sight.IN_LINE
@@ -196,8 +196,8 @@ def _tombstone_without_opt_outs(patch: pytest.MonkeyPatch) -> None:
 def _no_checks(patch: pytest.MonkeyPatch) -> None:
     """M1."""
 
-    def stored(s: Situation, row: LedgerRow, digest: str | None) -> LedgerRow:
-        return replace(original(s, row, digest), check_at=None)
+    def stored(s: Situation, row: LedgerRow, *rest: Any, **more: Any) -> LedgerRow:
+        return replace(original(s, row, *rest, **more), check_at=None)
 
     original = contact.stored
     patch.setattr(contact, "stored", stored)

@@ -14,14 +14,15 @@ from shared.domain.change import Lane, RecordKey, RowChange, RowEvent, Source
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import LedgerRow, Present, Progress, Timings
-from shared.domain.mapping import FieldRow, FromColumn, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mappings, OptOutPair, Privacy
 from shared.domain.mapping import Mapping as MappingRules
+from shared.domain.recollection import Recollection
 from shared.engine import checks, lanes
 from shared.engine.deliver import Delivery, Engine, Patience
 from shared.errors import Reason, Uncertain
 from shared.flows import intake
 from shared.ports import Outgoing, Ports, Recorded
-from shared.stores.memory import MemoryDeletions
+from shared.stores.memory import MemoryDeletions, MemoryFamily, MemoryJournal, MemoryRecollections
 from tests.simulation.faults import Crashed, Plan
 from tests.simulation.virtual import VirtualClock
 
@@ -34,6 +35,7 @@ MAPPING = MappingRules(
     privacy=Privacy("gdpr", "d365ExternalId"),
 )
 LOCK_S = 60.0
+BRIDGE, PERSON = "bridge", "person"
 worker_name: contextvars.ContextVar[str] = contextvars.ContextVar("worker_name", default="person")
 
 
@@ -91,18 +93,24 @@ class World:
         self.ports = Ports(
             dynamics=DynamicsFake(self),
             campaign=CampaignFake(self),
+            records=None,  # type: ignore[arg-type]  # no custom tables here
             events=None,  # type: ignore[arg-type]  # no flow under simulation reads events or files
             files=None,  # type: ignore[arg-type]
             read_export=None,  # type: ignore[arg-type]
             ledger=LedgerFake(self),
+            family=MemoryFamily(),
             deletions=self.deletions,
+            recollections=RecollectionsFake(self),
+            waiting_opt_outs=None,  # type: ignore[arg-type]
+            changed_profiles=None,  # type: ignore[arg-type]
+            journal=MemoryJournal(),
             watermarks=None,  # type: ignore[arg-type]
             bus=BusFake(self),
             clock=self.clock,
             random=Random(plan.random.random()),
             timings=timings or Timings(),
             telemetry=self,
-            mapping=lambda: self.mapping,
+            mappings=lambda: Mappings(self.mapping),
         )
         self.engine = Engine(self.ports, self, Patience(timedelta(days=7), timedelta(days=2)))  # type: ignore[arg-type]
 
@@ -172,10 +180,11 @@ class World:
 
     def _touched(self, change: RowChange, columns: frozenset[str], *, person: bool = True) -> None:
         self.version += 1
+        at, by = self.clock.now().replace(microsecond=0), PERSON if person else BRIDGE
         if self.row is not None:
-            self.row["modified"] = self.clock.now().replace(microsecond=0)
+            self.row |= {"modified": at, "by": by}
         self.note(f"{'person' if person else 'bridge'}: {change} {self.row}")
-        self.announce(RowEvent(KEY, change, columns, None))
+        self.announce(RowEvent(KEY, change, columns, by, at))
 
     def announce(self, event: RowEvent, *, late: bool = False) -> None:
         """The webhook, as often and as late as the plan says; a lost one is repaired by a later sweep."""
@@ -189,7 +198,7 @@ class World:
     async def _hint(self, event: RowEvent, delay: float) -> None:
         await asyncio.sleep(delay)
         hints = intake.decide(
-            self.mapping, event, Source.WEBHOOK, f"e{self.version}-{self.time():.6f}", self.clock.now()
+            Mappings(self.mapping), event, Source.WEBHOOK, f"e{self.version}-{self.time():.6f}", self.clock.now()
         )
         await lanes.send_hints(self.ports, *hints)
 
@@ -291,7 +300,7 @@ class World:
         """The row as Dynamics gives it."""
         assert self.row is not None
         columns = {"val": self.row["val"], "stop": self.row["stop"]}
-        return Contact(KEY.id, str(self.version), self.row["modified"], columns)
+        return Contact(KEY.id, str(self.version), self.row["modified"], columns, modified_by=self.row["by"])
 
     def violations(self) -> list[str]:
         """What is wrong, at rest."""
@@ -325,14 +334,17 @@ class DynamicsFake:
 
     world: World
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         await self.world.step("dynamics read")
         found = None if self.world.row is None else self.world.contact()
         await self.world.step("dynamics answer")
         return found
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         raise NotImplementedError
+
+    async def own_user(self) -> str:
+        return BRIDGE
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         await self.world.step("dynamics write")
@@ -403,14 +415,14 @@ class CampaignFake:
 
         return bool(await self._write("PATCH", apply))
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
         def apply() -> bool:
             profile = self.world.profile
             if profile is None or profile.handle != handle:
                 return False
-            for name in attributes:
-                if not profile.flags[name].value:
-                    profile.flags[name] = Flag(True, self.world.clock.now())
+            for name, value in attributes.items():
+                if profile.flags[name].value != value:
+                    profile.flags[name] = Flag(value, self.world.clock.now())
             return True
 
         return bool(await self._write("PATCH flag", apply))
@@ -478,6 +490,24 @@ class LedgerFake:
     async def pending(self) -> AsyncIterator[LedgerRow]:
         if self.world.ledger_row.pending is not None:
             yield self.world.ledger_row
+
+
+class RecollectionsFake(MemoryRecollections):
+    """The `Recollections` port, with steps around it."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    async def get(self, key: RecordKey) -> Recollection:
+        await self.world.step("memory read")
+        return await super().get(key)
+
+    async def put(self, past: Recollection) -> Recollection | None:
+        await self.world.step("memory write")
+        stored = await super().put(past)
+        await self.world.step("memory written")
+        return stored
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.conversion import ColumnType, Target, TargetType, Types
-from shared.domain.metadata import ColumnInfo, FieldInfo, ResourceInfo, TableInfo
+from shared.domain.metadata import ColumnInfo, Described, FieldInfo, ResourceInfo, TableInfo
 from shared.mapping_check import LINKED_COLUMNS, check, resolve
 from shared.mapping_check.type_table import Fit, fault, verdict
 from shared.mapping_file import Finding, Severity, parse
@@ -67,7 +67,7 @@ def text_of(row: str, more: str = "") -> str:
 def found(text: str, table: TableInfo = TABLE, resource: ResourceInfo = RESOURCE) -> list[Finding]:
     parsed = parse(text)
     assert not parsed.findings, parsed.findings
-    return check(parsed, table, resource)
+    return check(parsed, {"contact": Described(table, resource)})
 
 
 def told(finding: Finding) -> str:
@@ -365,26 +365,26 @@ def test_more_linked_columns_than_adobes_guardrail() -> None:
 
 def test_a_file_that_does_not_parse_is_not_compared() -> None:
     parsed = parse("version: 1\ntables: [\n")
-    assert check(parsed, TABLE, RESOURCE) == list(parsed.findings)
+    assert check(parsed, {"contact": Described(TABLE, RESOURCE)}) == list(parsed.findings)
     assert parsed.findings
 
 
 def test_findings_of_the_file_and_of_the_systems_come_in_the_files_order() -> None:
     text = text_of("dynamics: firstnam, campaign: lastName", "    when_filtered_out: leave\n")
-    findings = check(parse(text), TABLE, RESOURCE)
+    findings = check(parse(text), {"contact": Described(TABLE, RESOURCE)})
     assert [(one.line, one.severity) for one in findings] == [(7, Severity.ERROR), (8, Severity.WARNING)]
 
 
 def test_types_are_those_of_the_mapping_alone() -> None:
-    mapping = parse(
+    mappings = parse(
         text_of(
             'template: "{lastname} {gone}", campaign: lastName',
             "    filters: {column: statecode, is: equals, value: 0}\n"
             "opt_outs:\n  - {dynamics: vip, campaign: blackListEmail}\n",
         )
-    ).mapping
-    assert mapping is not None
-    assert resolve(mapping, TABLE, RESOURCE) == Types(
+    ).mappings
+    assert mappings is not None
+    assert resolve(mappings.contact, Described(TABLE, RESOURCE)) == Types(
         {"lastname": ColumnType.STRING, "statecode": ColumnType.STATE, "vip": ColumnType.BOOLEAN},
         {"lastName": NAMED["lastName"]},
     )

@@ -27,6 +27,7 @@ from shared.domain.mapping import (
     TooLong,
     WhenFilteredOut,
 )
+from shared.domain.optout import Configuration, OptOutRules, Policy
 from shared.mapping_file import MappingError, Severity, parse, read
 from shared.mapping_file.document import LARGEST
 
@@ -71,7 +72,7 @@ def test_a_broken_mapping_gives_its_own_findings(path: Path) -> None:
     assert expected
     assert [(one.line, one.column, one.severity, one.reason) for one in parsed.findings] == expected
     assert all(one.remedy.endswith((".", "?")) for one in parsed.findings)
-    assert (parsed.mapping is None) is any(one.severity is Severity.ERROR for one in parsed.findings)
+    assert (parsed.mappings is None) is any(one.severity is Severity.ERROR for one in parsed.findings)
 
 
 def test_there_are_many_broken_mappings_and_no_two_say_the_same() -> None:
@@ -123,7 +124,7 @@ def test_a_tag_that_does_not_fit_its_value_is_placed(written: str) -> None:
 
 
 def test_what_is_left_out_is_the_usual() -> None:
-    mapping = read(text())
+    mapping = read(text()).contact
     assert mapping == Mapping(
         mapping.version,
         "contact",
@@ -131,12 +132,12 @@ def test_what_is_left_out_is_the_usual() -> None:
         (OptOutPair("donotbulkemail", "blackListEmail"),),
         Privacy("gdpr", "d365ExternalId"),
     )
-    assert read(text(opt_outs=...)).opt_outs == ()
-    assert read(text(delete_mode="ignore", privacy=...)).privacy == Privacy("", "")
+    assert read(text(opt_outs=...)).contact.opt_outs == ()
+    assert read(text(delete_mode="ignore", privacy=...)).contact.privacy == Privacy("", "")
 
 
 def test_every_key_of_a_table_reaches_the_mapping() -> None:
-    mapping = read(
+    mappings = read(
         text(
             key={"dynamics": "contactid", "campaign": "externalId"},
             delete_mode="profile_delete",
@@ -145,6 +146,7 @@ def test_every_key_of_a_table_reaches_the_mapping() -> None:
             filters={"column": "statecode", "is": "equals", "value": 0},
         )
     )
+    mapping = mappings.contact
     assert mapping.delete_mode is DeleteMode.PROFILE_DELETE
     assert mapping.deletes_per_hour == 7
     assert mapping.when_filtered_out is WhenFilteredOut.DELETE
@@ -177,7 +179,7 @@ def test_every_key_of_a_table_reaches_the_mapping() -> None:
     ],
 )
 def test_every_key_of_a_row_reaches_the_mapping(row: dict[str, Any], expected: FieldRow) -> None:
-    (found,) = read(text(fields=[row])).field_rows
+    (found,) = read(text(fields=[row])).contact.field_rows
     assert found == expected
 
 
@@ -188,7 +190,7 @@ def test_a_tree_of_filters_reaches_the_mapping() -> None:
             {"not": {"column": "c", "is": "before", "value": "2026-01-31"}},
         ]
     }
-    assert read(text(filters=tree)).filters == filters.Any(
+    assert read(text(filters=tree)).contact.filters == filters.Any(
         (
             All((Condition("a", Operator.IN, (1, "x")), Condition("b", Operator.IS_EMPTY))),
             Not(Condition("c", Operator.BEFORE, "2026-01-31")),
@@ -198,8 +200,22 @@ def test_a_tree_of_filters_reaches_the_mapping() -> None:
 
 @pytest.mark.parametrize("name", ["Email", "Fax", "Mobile", "Phone", "PostalMail", "Pushnotification", ""])
 def test_campaigns_newer_word_is_an_alias_of_the_older(name: str) -> None:
-    mapping = read(text(opt_outs=[{"dynamics": "donotcall", "campaign": f"denyList{name}"}]))
+    mapping = read(text(opt_outs=[{"dynamics": "donotcall", "campaign": f"denyList{name}"}])).contact
     assert mapping.opt_outs == (OptOutPair("donotcall", f"blackList{name}"),)
+
+
+def test_every_key_of_the_opt_outs_reaches_the_mapping() -> None:
+    pair = {"dynamics": "followemail", "campaign": "ccpaOptOut", "inverse": True, "regulation": "ccpa"}
+    chosen = {"configuration": "bidirectional", "policy": "attribute_timestamps", "regulations": {"ccpa": 15}}
+    mapping = read(text(opt_outs=[pair]) + yaml.safe_dump({"opt_out_rules": chosen})).contact
+    assert mapping.opt_outs == (OptOutPair("followemail", "ccpaOptOut", inverse=True, regulation="ccpa"),)
+    assert mapping.opt_out_rules == OptOutRules(policy=Policy.ATTRIBUTE_TIMESTAMPS, regulations={"ccpa": 15})
+
+
+def test_disabled_opt_outs_may_stay_in_the_file() -> None:
+    mapping = read(text() + yaml.safe_dump({"opt_out_rules": {"configuration": "disabled"}})).contact
+    assert (mapping.opt_outs, mapping.opt_out_columns) == ((), frozenset())
+    assert mapping.opt_out_rules.configuration is Configuration.DISABLED
 
 
 @pytest.mark.parametrize("word", ["no", "NO", "on", "off", "y", "012", "1:30", "1_000", "2026-01-31", "0x1F", "1e3"])
@@ -208,7 +224,7 @@ def test_a_word_stays_the_text_that_it_looks_like(word: str) -> None:
     content = text().replace(
         "campaign: firstName", f"campaign: firstName\n    default: {word}\n    replacements: {{{word}: x}}"
     )
-    (row,) = read(content).field_rows
+    (row,) = read(content).contact.field_rows
     assert (row.default, row.replacements) == (word, {word: "x"})
 
 
@@ -217,7 +233,7 @@ def test_a_word_stays_the_text_that_it_looks_like(word: str) -> None:
     [("true", True), ("null", None), ("~", None), ("-3", -3), ("0", 0), ("0.50", 0.5), ("'1'", "1")],
 )
 def test_what_yaml_understands_as_a_value(written: str, value: object) -> None:
-    (row,) = read(text().replace("firstName", f"firstName\n    default: {written}")).field_rows
+    (row,) = read(text().replace("firstName", f"firstName\n    default: {written}")).contact.field_rows
     assert row.default == value
     assert type(row.default) is type(value)
 
@@ -252,13 +268,19 @@ _VALUES = st.recursive(
 @given(_VALUES, _VALUES)
 def test_any_shape_at_all_gives_findings(whole: Any, inner: Any) -> None:
     """Whatever stands where, nothing is raised, and what is not a mapping is told why."""
-    for content in (yaml.safe_dump(whole), text(fields=inner, filters=whole), text(opt_outs=inner, privacy=whole)):
+    rules = text() + yaml.safe_dump({"opt_out_rules": inner})
+    for content in (
+        yaml.safe_dump(whole),
+        text(fields=inner, filters=whole),
+        text(opt_outs=inner, privacy=whole),
+        rules,
+    ):
         parsed = parse(content)
-        assert (parsed.mapping is None) is any(one.severity is Severity.ERROR for one in parsed.findings)
+        assert (parsed.mappings is None) is any(one.severity is Severity.ERROR for one in parsed.findings)
 
 
 @given(st.text())
 def test_any_text_at_all_gives_findings(content: str) -> None:
     parsed = parse(content)
-    assert parsed.mapping is None
+    assert parsed.mappings is None
     assert parsed.findings

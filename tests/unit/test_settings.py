@@ -25,7 +25,7 @@ GOOD = {
     "ServiceBus": "Endpoint=sb://acme;SharedAccessKeyName=n;SharedAccessKey=canary-bus",
     "Storage": "AccountName=acme;AccountKey=canary-storage",
 }
-TEXTS = sorted(GOOD.keys() - {"ServiceBus", "Storage"})
+TEXTS = sorted(GOOD.keys() - {"ServiceBus", "Storage", "DYNAMICS_CLIENT_SECRET"})
 
 
 def refusal(**changes: str) -> str:
@@ -38,6 +38,7 @@ def refusal(**changes: str) -> str:
 def test_good_settings_are_read() -> None:
     read = settings.read(GOOD | {"PATH": "somebody else's"})
     assert read.dynamics_url == "https://acme.crm4.dynamics.com"  # paths are added to it
+    assert read.dynamics_client_secret is not None
     assert read.dynamics_client_secret.get_secret_value() == "canary-dynamics"
     assert read.service_bus is not None
     assert read.service_bus.get_secret_value() == GOOD["ServiceBus"]
@@ -53,7 +54,9 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     assert "ServiceBus or ServiceBus__fullyQualifiedNamespace: missing" in text
     assert "Storage or Storage__tableServiceUri: missing" in text
     assert "Storage or Storage__blobServiceUri: missing" in text
-    assert len(text.splitlines()) == 1 + len(TEXTS) + 3
+    proofs = "DYNAMICS_CLIENT_SECRET or DYNAMICS_CLIENT_CERTIFICATE or DYNAMICS_MANAGED_IDENTITY"
+    assert f"{proofs}: missing" in text
+    assert len(text.splitlines()) == 1 + len(TEXTS) + 4
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -139,6 +142,25 @@ def test_the_settings_as_a_whole_show_no_secret_either() -> None:
 def test_one_or_two_webhook_keys_are_valid() -> None:
     assert settings.read(GOOD).webhook_keys() == ("canary-webhook-new", "canary-webhook-old")
     assert settings.read(GOOD | {"WEBHOOK_SECRETS": "only,"}).webhook_keys() == ("only",)
+
+
+@pytest.mark.parametrize(
+    "proof", [{"DYNAMICS_CLIENT_CERTIFICATE": "-----BEGIN"}, {"DYNAMICS_MANAGED_IDENTITY": "true"}]
+)
+def test_a_certificate_or_the_managed_identity_does_instead_of_a_secret(proof: dict[str, str]) -> None:
+    read = settings.read({key: text for key, text in GOOD.items() if key != "DYNAMICS_CLIENT_SECRET"} | proof)
+    assert read.dynamics_client_secret is None
+    assert (read.dynamics_client_certificate, read.dynamics_managed_identity) != (None, None)
+
+
+def test_a_managed_identity_is_said_in_one_way_only() -> None:
+    assert "DYNAMICS_MANAGED_IDENTITY: Input should be 'true'" in refusal(DYNAMICS_MANAGED_IDENTITY="false")
+
+
+def test_a_reference_that_the_platform_could_not_follow_is_no_secret() -> None:
+    """The setting then holds the reference's own text, which would be sent to Campaign as the secret."""
+    reference = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/campaign-client-secret)"
+    assert "CAMPAIGN_CLIENT_SECRET: the vault's secret cannot be read" in refusal(CAMPAIGN_CLIENT_SECRET=reference)
 
 
 def test_webhook_secrets_without_a_key_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,7 +40,34 @@ def test_a_creation_submits_every_column_that_was_filled() -> None:
 def test_an_update_submits_what_changed_also_when_it_was_cleared() -> None:
     """The images, and the call that the update came from, name other columns: they are not asked."""
     columns = frozenset({"donotbulkemail", "telephone1", "contactid", "modifiedon", "modifiedby"})
-    assert parse(contexts.UPDATED) == RowEvent(KEY, RowChange.UPDATE, columns, USER)
+    stored_at = datetime(2025, 1, 3, 3, 4, 5, tzinfo=UTC)
+    assert parse(contexts.UPDATED) == RowEvent(KEY, RowChange.UPDATE, columns, USER, stored_at)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("/Date(1735873445999)/", datetime(2025, 1, 3, 3, 4, 5, tzinfo=UTC)),
+        ("/Date(1735873445000-0700)/", datetime(2025, 1, 3, 3, 4, 5, tzinfo=UTC)),
+        ("/Date(-1000)/", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("/Date(99999999999999)/", None),
+        ("2025-01-03T03:04:05Z", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_when_dynamics_stored_the_change(written: object, read: datetime | None) -> None:
+    """The digits are UTC already, whatever the offset says; what cannot be read is not known."""
+    attributes = [{"key": "modifiedon", "value": written}]
+    body = {
+        "PrimaryEntityName": "contact",
+        "PrimaryEntityId": KEY.id,
+        "MessageName": "Update",
+        "InputParameters": [{"key": "Target", "value": {"Attributes": attributes}}],
+    }
+    event = parse(json.dumps(body).encode())
+    assert event is not None
+    assert event.changed_at == read
 
 
 def test_a_deletion_names_the_row_and_no_column() -> None:

@@ -29,6 +29,8 @@ HINTS = st.builds(
     columns=st.frozensets(TEXTS, max_size=5),
     by=st.none() | IDS,
     attempt=st.integers(0, 10_000),
+    origin=st.none() | TEXTS,
+    changed_at=st.none() | TIMES,
 )
 FACTS = st.builds(
     Fact,

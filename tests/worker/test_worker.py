@@ -69,7 +69,9 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "event_egress": {"function": "event_egress", "argument": "timer", "kind": "timer", "payload": {}},
     "ledger_checks": {"function": "ledger_checks", "argument": "timer", "kind": "timer", "payload": {}},
+    "optout_deadlines": {"function": "optout_deadlines", "argument": "timer", "kind": "timer", "payload": {}},
     "optout_file": {"function": "optout_file", "argument": "timer", "kind": "timer", "payload": {}},
+    "optout_poll": {"function": "optout_poll", "argument": "timer", "kind": "timer", "payload": {}},
 }
 
 

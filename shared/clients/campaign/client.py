@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 from shared.clients.calls import Request, Response, Sender
-from shared.clients.campaign import wire
+from shared.clients.campaign import wire, wire_resources
+from shared.clients.campaign.changes import ChangedListing
 from shared.clients.campaign.config import REASONS, CampaignConfig
 from shared.clients.campaign.listing import ProfileListing, Trail, count_profiles
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Profile, Value
 from shared.domain.ledger import Progress
-from shared.domain.mapping import Privacy
-from shared.ports import Campaign
+from shared.domain.mapping import Privacy, Resource
+from shared.optout_ports import ChangedProfile
+from shared.ports import Campaign, Records
 
 
-class CampaignClient(Campaign):
+class CampaignClient(Campaign, Records):
     """Every method is one engine call, but for those that read lists: one a page. See the port for what they raise."""
 
     def __init__(self, config: CampaignConfig, http: Sender, tokens: Tokens, now: Callable[[], datetime]) -> None:
@@ -44,14 +46,38 @@ class CampaignClient(Campaign):
         request = wire.update_request(self._config, handle or contact_id, fields)
         return wire.read_updated(await self._send(request), fields)
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        """Set the attributes to TRUE. False: there is no such profile."""
-        request = wire.opt_out_request(self._config, handle, attributes)
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        """Set opt-outs. False: there is no such profile."""
+        request = wire.flags_request(self._config, handle, attributes)
         return wire.read_updated(await self._send(request), attributes)
 
     async def delete_profile(self, handle: str) -> bool:
         """False: there is no such profile."""
         return wire.read_updated(await self._send(wire.delete_request(self._config, handle)), ())
+
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        """The custom resource's record whose key field has that value; None also for one that Campaign hides."""
+        response = await self._send(wire_resources.look_up_request(self._config, resource, key))
+        return wire_resources.read_looked_up(response, resource, key_field, key)
+
+    async def any_record(self, resource: Resource) -> Profile | None:
+        """One of the custom resource's records; None: Campaign shows none."""
+        return wire_resources.read_sample(await self._send(wire_resources.sample_request(self._config, resource)))
+
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        """`fields`: the key's, too. False: a record with this key exists already, shown or hidden."""
+        request = wire_resources.create_request(self._config, resource, fields)
+        return wire.read_created(await self._send(request), fields)
+
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        """False: there is no such record."""
+        request = wire_resources.update_request(self._config, resource, handle, fields)
+        return wire.read_updated(await self._send(request), fields)
+
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        """False: there is no such record."""
+        request = wire_resources.delete_request(self._config, resource, handle)
+        return wire.read_updated(await self._send(request), ())
 
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         """Asking again under the same name changes nothing."""
@@ -73,6 +99,11 @@ class CampaignClient(Campaign):
     def profiles(self, page_size: int) -> ProfileListing:
         """Every profile with its externalId, page by page; see the listing for what it raises and costs."""
         return ProfileListing(self._config, self._send, page_size)
+
+    async def changed_since(self, moment: datetime) -> AsyncIterator[Sequence[ChangedProfile]]:
+        """Pages of the profiles of contacts changed at or after that moment, newest first."""
+        async for page in ChangedListing(self._config, self._send, moment):
+            yield page
 
     async def profile_count(self) -> int | None:
         """How many profiles there are; None where Campaign does not say. Two engine calls. Raises Outcome."""

@@ -12,7 +12,7 @@ from shared.clients.campaign.wire_events import EventShape, is_expired, page_req
 from shared.clients.exchange import Exchange, Tokens
 from shared.ports import EmailEvents, EventPage
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 DEFAULT_SHAPE = EventShape()
 DEFAULT_LIMIT = 500

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from shared.clients.calls import Request, Response, Sender
 from shared.clients.campaign.config import REASONS, SYSTEM, CampaignConfig
@@ -14,6 +15,7 @@ from shared.clients.campaign.wire_errors import refused
 from shared.clients.exchange import Exchange, Tokens
 from shared.clients.outcomes import json_object
 from shared.domain.conversion import Target, TargetType
+from shared.domain.mapping import Resource
 from shared.domain.metadata import FieldInfo, ResourceInfo
 from shared.errors import Halt, Reason, Retry
 
@@ -48,6 +50,46 @@ class ResourceMetadata:
             return built_in
         added = read_extension(await self._exchange.send(extension_request(self._config)), name)
         return ResourceInfo({**added.fields, **built_in.fields})
+
+    async def custom(self, resource: Resource) -> ResourceInfo:
+        """A custom resource with the filters that it has; two engine calls. Raises Outcome; Halt: not published."""
+        response = await self._exchange.send(custom_request(self._config, resource))
+        if response.status == 404:
+            raise Halt(Reason.CAMPAIGN_MISCONFIGURED, f"{resource.name}: not there, or not published")
+        described = read_resource(response)
+        url = filters_url(response, self._config)
+        if url is None:
+            return described
+        answer = await self._exchange.send(
+            Request(SYSTEM, "metadata", "GET", url, headers(self._config), repeatable=True)
+        )
+        return replace(described, filters=read_filters(answer))
+
+
+def custom_request(config: CampaignConfig, resource: Resource) -> Request:
+    """A custom resource."""
+    api = "profileAndServicesExt" if resource.linked else "customResources"
+    url = f"{config.url}/{api}/resourceType/{quote(resource.name, safe='')}"
+    return Request(SYSTEM, "metadata", "GET", url, headers(config), repeatable=True)
+
+
+def filters_url(response: Response, config: CampaignConfig) -> str | None:
+    """Where the description says that its filters are; never another host, for the token travels with it."""
+    url = (json_object(response, REASONS).get("filters") or {}).get("href")
+    return url if isinstance(url, str) and url.startswith(config.url) else None
+
+
+def read_filters(response: Response) -> Mapping[str, frozenset[str]] | None:
+    """Each filter's parameters by its name, from the sample address that comes with it; None where it is not told."""
+    if response.status != 200:
+        return None
+    samples = {name: one.get("data") for name, one in json_object(response, REASONS).items() if isinstance(one, dict)}
+    return {name: _parameters(sample) for name, sample in samples.items() if isinstance(sample, str)} or None
+
+
+def _parameters(sample: str) -> frozenset[str]:
+    """Of `/customResources/cusX/byKey?key_parameter=$value`."""
+    return frozenset(parse_qs(urlsplit(sample).query))
 
 
 def is_extension(field: str) -> bool:

@@ -61,7 +61,7 @@ def profile_of(document: Mapping[str, Any]) -> Profile:
     handle = document.get("PKey")
     if not isinstance(handle, str) or not handle:
         raise _unreadable("PKey")
-    return Profile(handle, dict(_flat(document)), _opt_outs(document))
+    return Profile(handle, dict(flat(document)), _opt_outs(document))
 
 
 def create_request(
@@ -71,7 +71,7 @@ def create_request(
     document = nested({name: value for name, value in fields.items() if value is not None})
     document |= dict.fromkeys(sorted(opted_out), True) | {KEY_FIELD: contact_id}
     url = f"{config.url}/profileAndServicesExt/profile"
-    return Request(SYSTEM, "profile", "POST", url, headers(config), _body(document))
+    return Request(SYSTEM, "profile", "POST", url, headers(config), body(document))
 
 
 def read_created(response: Response, names: Iterable[str]) -> bool:
@@ -86,7 +86,7 @@ def read_created(response: Response, names: Iterable[str]) -> bool:
 def update_request(config: CampaignConfig, key: str, fields: Mapping[str, Value]) -> Request:
     """`key`: a handle or a contact's id. An empty field is sent as an empty text."""
     document = nested({name: "" if value is None else value for name, value in fields.items()})
-    return Request(SYSTEM, "profile", "PATCH", _profile_url(config, key), headers(config), _body(document))
+    return Request(SYSTEM, "profile", "PATCH", _profile_url(config, key), headers(config), body(document))
 
 
 def delete_request(config: CampaignConfig, handle: str) -> Request:
@@ -94,9 +94,9 @@ def delete_request(config: CampaignConfig, handle: str) -> Request:
     return Request(SYSTEM, "profile", "DELETE", _profile_url(config, handle), headers(config))
 
 
-def opt_out_request(config: CampaignConfig, handle: str, attributes: Iterable[str]) -> Request:
-    """Opted out is TRUE on both sides."""
-    return update_request(config, handle, dict.fromkeys(sorted(attributes), True))
+def flags_request(config: CampaignConfig, handle: str, attributes: Mapping[str, bool]) -> Request:
+    """Opt-outs; TRUE is opted out."""
+    return update_request(config, handle, dict(sorted(attributes.items())))
 
 
 def read_updated(response: Response, names: Iterable[str]) -> bool:
@@ -118,7 +118,7 @@ def privacy_request(config: CampaignConfig, contact_id: str, name: str, privacy:
         "label": f"Delete contact {contact_id}",
         "type": "delete",
     }
-    return Request(SYSTEM, "privacy", "POST", f"{config.url}/privacy/privacyTool", headers(config), _body(document))
+    return Request(SYSTEM, "privacy", "POST", f"{config.url}/privacy/privacyTool", headers(config), body(document))
 
 
 def read_privacy_requested(response: Response) -> None:
@@ -201,18 +201,18 @@ def nested(fields: Mapping[str, Value]) -> dict[str, Any]:
     return document
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+def flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
     """The inverse of `nested`; an empty text is no value. Lists are not fields."""
     for name, value in document.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         elif not isinstance(value, list):
             yield f"{prefix}{name}", None if value == "" else value
 
 
 def _opt_outs(document: Mapping[str, Any]) -> dict[str, Flag]:
     return {
-        name: Flag(_boolean(document[name], name), _moment(document.get(f"{name}LastModified"), name))
+        name: Flag(_boolean(document[name], name), moment_of(document, f"{name}LastModified"))
         for name in OPT_OUT_ATTRIBUTES
         if name in document
     }
@@ -224,15 +224,17 @@ def _boolean(value: object, name: str) -> bool:
     return value
 
 
-def _moment(text: object, name: str) -> datetime:
+def moment_of(document: Mapping[str, Any], name: str) -> datetime:
+    """A time as Campaign shows it; an empty one is the oldest. Raises Retry where it is not readable."""
+    text = document.get(name)
     if text in (None, ""):
         return OLDEST
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
-        raise _unreadable(f"{name}LastModified") from None
+        raise _unreadable(name) from None
     if moment.tzinfo is None:
-        raise _unreadable(f"{name}LastModified")
+        raise _unreadable(name)
     return moment
 
 
@@ -254,7 +256,7 @@ def _profile_url(config: CampaignConfig, key: str) -> str:
     return f"{config.url}/profileAndServicesExt/profile/{quote(key, safe='')}"
 
 
-def _body(document: Mapping[str, Any]) -> bytes:
+def body(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
 

@@ -15,7 +15,8 @@ from shared.clients.outcomes import is_unclear, unclear
 from shared.errors import Halt, Outcome, Park, Reason
 
 _ORGANISATION_NOT_PROVISIONED = "403023"
-_UNKNOWN_DOCUMENT = "RST-360011"
+# The code alone is every general error's, also that of a resource that is not published.
+_UNKNOWN_DOCUMENT = ("RST-360011", "Unable to find document")
 _DUPLICATE = ("PGS-220000", "already exists")
 _CODE = re.compile(r"\b(?:RST|XTK|PGS)-\d{6}\b")
 _NUMBER = re.compile(r"\d{3,6}")
@@ -39,8 +40,9 @@ _REFUSALS = (
 
 
 def is_unknown_key(response: Response) -> bool:
-    """There is no document under the key in the address. A 404 without the application's code means another thing."""
-    return response.status == 404 and _UNKNOWN_DOCUMENT in _application_text(response)
+    """There is no document under the key in the address. Any other 404 means that the address itself is wrong."""
+    text = _application_text(response)
+    return response.status == 404 and all(sign in text for sign in _UNKNOWN_DOCUMENT)
 
 
 def is_duplicate(response: Response) -> bool:
@@ -62,9 +64,14 @@ def refused(response: Response, names: Iterable[str] = (), *, write: bool) -> Ou
         return Park(Reason.REFUSED_VALUE, f"{detail}: duplicate key")
     if is_unclear(response.status):
         return unclear(REASONS, detail, write=write)
-    if response.status < 400 or (response.status in (400, 404) and not _CODE.search(text)):
+    if response.status < 400 or _leads_nowhere(response.status, text):
         return Halt(Reason.CAMPAIGN_MISCONFIGURED, detail)
     return Park(Reason.CAMPAIGN_REFUSED, detail)
+
+
+def _leads_nowhere(status: int, text: str) -> bool:
+    """A 404 that misses no document misses the resource; a 400 with the application's code is about the content."""
+    return (status == 404 and _UNKNOWN_DOCUMENT[1] not in text) or (status == 400 and not _CODE.search(text))
 
 
 def _refusal(text: str) -> Reason | None:

@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from shared.clients.calls import Sender
 from shared.clients.dynamics import wire
-from shared.clients.dynamics.batch import OPERATIONS_MAX
+from shared.clients.dynamics.activities import ActivityWriter
 from shared.clients.dynamics.config import REASONS, DynamicsConfig
 from shared.clients.dynamics.loader import Loader
-from shared.clients.dynamics.wire_activities import (
-    ADOBE_TABLES,
-    OPERATIONS_PER_ORDER,
-    ActivityTables,
-    activities_request,
-    read_activities,
-)
+from shared.clients.dynamics.wire_timeline import Entry, read_timeline, timeline_request
 from shared.clients.exchange import Exchange, Tokens
+from shared.domain.change import CONTACT, RecordKey
 from shared.domain.contact import Contact
 from shared.domain.effects import RecordActivity
-from shared.domain.mapping import Mapping as FieldMapping
+from shared.domain.fact import EmailEvent
+from shared.domain.mapping import Mappings
+from shared.domain.timeline import ActivityTables
+from shared.errors import Drop, Reason
 from shared.ports import Dynamics, Recorded
+from shared.timeline_file import ADOBE_TABLES
 
 WINDOW_S = 0.005
+# One read that hangs must not hold up all others. Dataverse takes 20 requests a second of a user for long: two at a
+# time, of a tenth of a second each.
+READS_AT_ONCE = 2
 T = TypeVar("T")
 
 
 class DynamicsClient(Dynamics):
-    """`mapping` gives the mapping in force, whose columns are read. See the port for what the methods raise."""
+    """`mappings` gives those in force, whose columns are read. See the port for what the methods raise.
+
+    What a custom table is called in addresses is asked once and remembered.
+    """
 
     def __init__(
         self,
         config: DynamicsConfig,
         http: Sender,
         tokens: Tokens,
-        mapping: Callable[[], FieldMapping],
+        mappings: Callable[[], Mappings],
         now: Callable[[], datetime],
         *,
         tables: ActivityTables = ADOBE_TABLES,
         window_s: float = WINDOW_S,
     ) -> None:
-        self._config, self._mapping, self._now, self._tables = config, mapping, now, tables
+        self._config, self._mappings = config, mappings
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
-        self._loader = Loader(self._read, window_s=window_s, limit=self._ids_per_read)
+        self._activities = ActivityWriter(config, self._exchange, tables, now)
+        self._window_s = window_s
+        self._names = {CONTACT: wire.CONTACTS}
+        self._loaders: dict[str, Loader[Contact]] = {}
+        self._own_user: str | None = None
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         """The row as it is now; None if there is none. Raises ValueError for an id that is no GUID."""
-        return await self._loader.read(wire.checked_id(contact_id))
+        record_id = wire.checked_id(record.id)
+        await self._name(record.table)
+        return await self._loader(record.table).read(record_id)
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         """The rows that exist, by id in lower case. Raises ValueError for an id that is no GUID."""
-        ids = list(dict.fromkeys(wire.checked_id(contact_id) for contact_id in contact_ids))
+        wanted = list(dict.fromkeys(wire.checked_id(record_id) for record_id in ids))
+        await self._name(table)
         found: dict[str, Contact] = {}
-        for some in _slices(ids, self._ids_per_read()):
-            found |= await self._read(some)
+        for some in _slices(wanted, self._ids_per_read(table)):
+            found |= await self._read(table, some)
         return found
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
@@ -65,31 +77,56 @@ class DynamicsClient(Dynamics):
         return wire.read_opt_outs_written(await self._exchange.send(request))
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
-        """Create and complete them, 500 a request; in the order given. One that exists already is done.
+        """Create and complete them, and create their tasks; in the order given. One that exists already is done.
 
         Raises Retry, never Uncertain: the ids are ours, so the same orders may be sent again.
         """
-        recorded: list[Recorded] = []
-        for some in _slices(orders, OPERATIONS_MAX // OPERATIONS_PER_ORDER):
-            request = activities_request(self._config, some, self._tables, f"batch_{uuid.uuid4()}")
-            recorded += read_activities(await self._exchange.send(request), len(some), self._now())
-        return recorded
+        return await self._activities.record(orders)
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
+        """The name of the event's table, once it is known to be there with every column. Raises Halt, Retry."""
+        return (await self._activities.find(event)).name
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
+        """What regards the contact, whoever wrote it; the latest first. Raises ValueError for an id that is no GUID."""
+        return read_timeline(await self._exchange.send(timeline_request(self._config, contact_id)))
 
     async def whoami(self) -> str:
         """The id of the application user that the bridge writes as."""
         return wire.read_whoami(await self._exchange.send(wire.whoami_request(self._config)))
 
-    async def _read(self, ids: Sequence[str]) -> Mapping[str, Contact]:
-        names = self._properties()
-        response = await self._exchange.send(wire.contacts_request(self._config, list(names), ids))
-        contacts = wire.read_contacts(response, list(names))
-        return {key: wire.by_column(contact, names) for key, contact in contacts.items()}
+    async def own_user(self) -> str:
+        """As `whoami`, asked once."""
+        if self._own_user is None:
+            self._own_user = await self.whoami()
+        return self._own_user
 
-    def _ids_per_read(self) -> int:
-        return wire.ids_per_read(self._config, list(self._properties()))
+    async def _name(self, table: str) -> wire.TableName:
+        if table not in self._names:
+            response = await self._exchange.send(wire.table_name_request(self._config, table))
+            self._names[table] = wire.read_table_name(response)
+        return self._names[table]
 
-    def _properties(self) -> dict[str, str]:
-        mapping = self._mapping()
+    def _loader(self, table: str) -> Loader[Contact]:
+        if table not in self._loaders:
+            read, limit = partial(self._read, table), partial(self._ids_per_read, table)
+            self._loaders[table] = Loader(read, window_s=self._window_s, limit=limit, at_once=READS_AT_ONCE)
+        return self._loaders[table]
+
+    async def _read(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
+        names, name = self._properties(table), self._names[table]
+        response = await self._exchange.send(wire.rows_request(self._config, name, list(names), ids))
+        rows = wire.read_rows(response, name, list(names))
+        return {key: wire.by_column(row, names) for key, row in rows.items()}
+
+    def _ids_per_read(self, table: str) -> int:
+        return wire.ids_per_read(self._config, self._names[table], list(self._properties(table)))
+
+    def _properties(self, table: str) -> dict[str, str]:
+        """Raises Drop for a table that is no longer mapped."""
+        mapping = self._mappings().of(table)
+        if mapping is None:
+            raise Drop(Reason.NOT_MAPPED, table)
         return wire.properties(mapping.columns, mapping.lookup_columns)
 
 

@@ -20,13 +20,16 @@ REASONS = Reasons(
 class DynamicsConfig:
     """`url`: the environment's origin, without a slash. `authority`: the tenant's token authority.
 
-    `timeout_s` bounds one call as a whole.
+    The caller proves itself by one of: its secret, its certificate with the private key (PEM), or the managed identity
+    whose client id is `client_id`. `timeout_s` bounds one call as a whole.
     """
 
     url: str
     authority: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
+    client_certificate: str = field(default="", repr=False)
+    managed_identity: bool = False
     timeout_s: float = 30
 
     @property

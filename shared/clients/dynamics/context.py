@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.change import RecordKey, RowChange, RowEvent
@@ -11,6 +12,8 @@ from shared.domain.change import RecordKey, RowChange, RowEvent
 LARGEST_BYTES = 1_000_000  # four times what Dataverse sends at most
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TABLE = re.compile(r"[a-z][a-z0-9_]{0,99}")
+DATE = re.compile(r"/Date\((-?\d{1,13})([+-]\d{4})?\)/")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHANGES = {"Create": RowChange.CREATE, "Update": RowChange.UPDATE, "Delete": RowChange.DELETE}
 
 
@@ -30,7 +33,9 @@ def parse(body: bytes) -> RowEvent | None:
         return None
     key = RecordKey(table, _guid(context, "PrimaryEntityId"))
     by = _guid(context, "InitiatingUserId") if context.get("InitiatingUserId") else None
-    return RowEvent(key, CHANGES[name], _columns(context), by)
+    target = _target(context)
+    columns = None if target is None else frozenset(target)
+    return RowEvent(key, CHANGES[name], columns, by, _moment((target or {}).get("modifiedon")))
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -54,8 +59,8 @@ def _guid(context: dict[str, Any], name: str) -> str:
     return value.lower()
 
 
-def _columns(context: dict[str, Any]) -> frozenset[str] | None:
-    """The submitted columns of the target; None where Dataverse left the parameters out (over 256 KB) or null."""
+def _target(context: dict[str, Any]) -> dict[str, Any] | None:
+    """The submitted columns; None where Dataverse left the parameters out (over 256 KB) or null."""
     parameters = context.get("InputParameters")
     if parameters is None:
         return None
@@ -64,8 +69,14 @@ def _columns(context: dict[str, Any]) -> frozenset[str] | None:
         raise MalformedError("InputParameters.Target: not an object")
     attributes = target.get("Attributes")
     if attributes is None:  # an EntityReference, as a deletion has it
-        return frozenset()
-    return frozenset(_pairs(attributes, "Target.Attributes"))
+        return {}
+    return _pairs(attributes, "Target.Attributes")
+
+
+def _moment(value: object) -> datetime | None:
+    """Whole seconds, UTC, of `/Date(MILLISECONDS+OFFSET)/`; the offset is for display only. None: anything else."""
+    match = DATE.fullmatch(value) if isinstance(value, str) else None
+    return None if match is None else EPOCH + timedelta(seconds=int(match[1]) // 1000)
 
 
 def _pairs(value: object, place: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads that wait at the same moment share one request: a batch stays open for a few milliseconds."""
+"""Reads that wait at the same moment share one request, which stays open for a few ms, and while others run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]
 class _Batch(Generic[T]):
     """Keys that are collected until the batch is sent."""
 
-    def __init__(self, fetch: Fetch[T], window_s: float) -> None:
-        self._fetch, self._window_s = fetch, window_s
+    def __init__(self, fetch: Fetch[T], window_s: float, turns: asyncio.Semaphore) -> None:
+        self._fetch, self._window_s, self._turns = fetch, window_s, turns
         self._full = asyncio.Event()
         self._open = True
         self._keys: dict[str, None] = {}
@@ -37,20 +37,26 @@ class _Batch(Generic[T]):
     async def _run(self) -> Mapping[str, T]:
         with contextlib.suppress(TimeoutError):  # the usual end of the window
             await asyncio.wait_for(self._full.wait(), self._window_s)
-        self._open = False
-        return await self._fetch(list(self._keys))
+        async with self._turns:
+            self._open = False
+            return await self._fetch(list(self._keys))
 
 
 class Loader(Generic[T]):
-    """Joins single reads. A waiter that is cancelled leaves the others alone; a failed fetch fails them all."""
+    """Joins single reads. A waiter that is cancelled leaves the others alone; a failed fetch fails them all.
 
-    def __init__(self, fetch: Fetch[T], *, window_s: float, limit: Callable[[], int]) -> None:
+    While `at_once` fetches are under way the next batch stays open: the slower the source, and the more wait, the more
+    of them share a request.
+    """
+
+    def __init__(self, fetch: Fetch[T], *, window_s: float, limit: Callable[[], int], at_once: int) -> None:
         self._fetch, self._window_s, self._limit = fetch, window_s, limit
+        self._turns = asyncio.Semaphore(at_once)
         self._batch: _Batch[T] | None = None
 
     async def read(self, key: str) -> T | None:
         """The value as it is at some moment after this call; None if there is none. Raises what the fetch raises."""
         limit = self._limit()
         if self._batch is None or not self._batch.accepts(key, limit):
-            self._batch = _Batch(self._fetch, self._window_s)
+            self._batch = _Batch(self._fetch, self._window_s, self._turns)
         return await self._batch.read(key, limit)

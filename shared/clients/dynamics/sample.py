@@ -9,7 +9,16 @@ from urllib.parse import quote
 
 from shared.clients.calls import Request, Response, Sender
 from shared.clients.dynamics.config import REASONS, SYSTEM, DynamicsConfig
-from shared.clients.dynamics.wire import HEADERS, by_column, contacts_request, properties, read_contacts
+from shared.clients.dynamics.wire import (
+    HEADERS,
+    TableName,
+    by_column,
+    properties,
+    read_rows,
+    read_table_name,
+    rows_request,
+    table_name_request,
+)
 from shared.clients.dynamics.wire_errors import refused
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Contact
@@ -28,33 +37,36 @@ class Total:
 
 
 class SampleRows:
-    """Reads contacts without knowing their ids."""
+    """Reads rows without knowing their ids."""
 
     def __init__(self, config: DynamicsConfig, http: Sender, tokens: Tokens, now: Callable[[], datetime]) -> None:
         self._config = config
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
 
-    async def rows(self, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
-        """At most `count` contacts with these columns. Raises Outcome."""
-        names = properties(columns, lookups)
-        response = await self._exchange.send(sample_request(self._config, list(names), count))
-        return [by_column(row, names) for row in read_contacts(response, list(names)).values()]
+    async def rows(self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
+        """At most `count` rows with these columns. Raises Outcome."""
+        names, name = properties(columns, lookups), await self._name(table)
+        response = await self._exchange.send(sample_request(self._config, name, list(names), count))
+        return [by_column(row, names) for row in read_rows(response, name, list(names)).values()]
 
-    async def total(self) -> Total:
+    async def total(self, table: str) -> Total:
         """Raises Outcome."""
-        return read_total(await self._exchange.send(total_request(self._config)))
+        return read_total(await self._exchange.send(total_request(self._config, await self._name(table))))
+
+    async def _name(self, table: str) -> TableName:
+        return read_table_name(await self._exchange.send(table_name_request(self._config, table)))
 
 
-def sample_request(config: DynamicsConfig, names: Sequence[str], count: int) -> Request:
-    """As the bridge reads contacts, but for the choice of rows."""
-    request = contacts_request(config, names, [])
+def sample_request(config: DynamicsConfig, table: TableName, names: Sequence[str], count: int) -> Request:
+    """As the bridge reads rows, but for the choice of them."""
+    request = rows_request(config, table, names, [])
     chosen, _, _ = request.url.partition("&$filter=")
     return replace(request, url=f"{chosen}&$orderby={quote('modifiedon desc')}&$top={count}")
 
 
-def total_request(config: DynamicsConfig) -> Request:
+def total_request(config: DynamicsConfig, table: TableName) -> Request:
     """All rows of the table, also those that no filter of the mapping lets pass."""
-    return Request(SYSTEM, "count", "GET", f"{config.base}/contacts/$count", HEADERS, repeatable=True)
+    return Request(SYSTEM, "count", "GET", f"{config.base}/{table.entity_set}/$count", HEADERS, repeatable=True)
 
 
 def read_total(response: Response) -> Total:

@@ -1,4 +1,4 @@
-"""The `bridge` command, run in this process against an app in memory."""
+"""The `bridge` command, run in this process against an app in memory, or against both stand-ins."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from tests.component.cli.both_systems import storage, world
 from tests.component.cli.typed import PARKED, WIDE, Run
 from tests.unit.cli.fakes import FakeApp, FakeDeadLetters
 from tests.unit.cli.samples import a_contact, a_letter, a_profile
+
+__all__ = ["bridge", "fake", "storage", "world"]
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from tests.unit.cli.samples import VALUES
     "command",
     [
         ["doctor"],
+        ["explain"],
         ["explain", "contact"],
+        ["plan"],
         ["deadletters", "list"],
         ["deadletters", "show"],
         ["deadletters", "replay"],

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid5
 
 import pytest
-import pytest_asyncio
-from azure.storage.blob.aio import BlobServiceClient
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
-import sandbox.campaign as campaign_stand_in
 import sandbox.dataverse as dataverse_stand_in
 from cli.main import app
 from cli.wiring import Wiring
-from sandbox import azurite
-from sandbox.tls import ensure_tls
 from shared import mapping_file
-from shared.clients.calls import Request
-from shared.clients.dynamics.auth import MsalTokens
-from shared.clients.dynamics.config import DynamicsConfig
-from shared.clients.http import Http
 from shared.settings import read
 from shared.stores.mappings import CONTAINER, POINTER
+from tests.component.cli.both_systems import World, not_built
 from tests.component.cli.typed import WIDE
-from tests.unit.cli.samples import VALUES
 
 HEAD = """version: 1
 tables:
@@ -46,104 +31,6 @@ FIELDS = """    fields:
 CITY = "      - {dynamics: address1_city, campaign: location.city}\n"
 ACTIVE = "    filters: {column: statecode, is: equals, value: 0}\n"
 BROKEN = HEAD + "    fields:\n      - {dynamics: firstnam, campaign: age}\n"
-
-
-@dataclass
-class World:
-    """Both stand-ins, Azurite, and a folder with a mapping to edit; `bridge` types a command."""
-
-    values: dict[str, str]
-    blobs: BlobServiceClient
-    file: Path
-
-    async def bridge(self, *words: str, **options: Any) -> Result:
-        parts = Wiring(settings=lambda _file: read(self.values), build=_not_built, environment=lambda _file: {})
-        return await asyncio.to_thread(
-            CliRunner().invoke, app, ["mapping", *words], obj=parts, catch_exceptions=False, **({"env": WIDE} | options)
-        )
-
-    async def apply(self, text: str, *words: str) -> Result:
-        self.file.write_text(text, encoding="utf-8")
-        return await self.bridge("apply", str(self.file), "--yes", *words)
-
-    async def in_force(self) -> Any:
-        return json.loads((await self.bridge("show", "--json")).stdout)
-
-    async def blob(self, name: str) -> Any:
-        return json.loads(await (await self.blobs.get_blob_client(CONTAINER, name).download_blob()).readall())
-
-
-def _not_built(_settings: object) -> Any:
-    raise AssertionError("the commands build only what they need")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def storage() -> AsyncIterator[azurite.Azurite]:
-    running = await azurite.start(None)
-    yield running
-    await running.stop()
-
-
-@pytest.fixture
-async def world(storage: azurite.Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    tls = ensure_tls(tmp_path / "tls")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tls.ca))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls.ca))
-    async with AsyncExitStack() as stack:
-        dataverse = await dataverse_stand_in.start(dataverse_stand_in.DataverseConfig(tls=tls))
-        stack.push_async_callback(dataverse.stop)
-        campaign = await campaign_stand_in.start(campaign_stand_in.CampaignConfig())
-        stack.push_async_callback(campaign.stop)
-        values = _settings(dataverse, campaign) | {"Storage": storage.connection_string}
-        await _people(values)
-        blobs = await stack.enter_async_context(BlobServiceClient.from_connection_string(storage.connection_string))
-        yield World(values, blobs, tmp_path / "mapping.yaml")
-        async for container in blobs.list_containers():
-            await blobs.delete_container(container)
-
-
-def _settings(dataverse: dataverse_stand_in.Dataverse, campaign: campaign_stand_in.Campaign) -> dict[str, str]:
-    user, client = dataverse_stand_in.INTEGRATION, campaign.config.clients[0]
-    return VALUES | {
-        "DYNAMICS_URL": dataverse.url,
-        "DYNAMICS_AUTHORITY": f"{dataverse.url}/{dataverse.org.config.tenant_id}",
-        "DYNAMICS_CLIENT_ID": user.client_id,
-        "DYNAMICS_CLIENT_SECRET": user.secret,
-        "CAMPAIGN_URL": f"{campaign.url}/{campaign.config.org}/campaign",
-        "CAMPAIGN_TOKEN_URL": f"{campaign.url}/ims/token/v3",
-        "CAMPAIGN_CLIENT_ID": client.client_id,
-        "CAMPAIGN_CLIENT_SECRET": client.client_secret,
-        "CAMPAIGN_ORGANIZATION_ID": campaign.config.ims_org,
-    }
-
-
-async def _people(values: dict[str, str]) -> None:
-    """Three contacts; the last is inactive."""
-    rows: list[dict[str, Any]] = [
-        {"firstname": "Canaria", "emailaddress1": "one@example.com", "address1_city": "Berlin"},
-        {"firstname": "Canaria" * 6, "emailaddress1": "two@example.com"},
-        {"firstname": "Canaria", "address1_city": "Canarytown"},
-    ]
-    config = DynamicsConfig(
-        values["DYNAMICS_URL"],
-        values["DYNAMICS_AUTHORITY"],
-        values["DYNAMICS_CLIENT_ID"],
-        values["DYNAMICS_CLIENT_SECRET"],
-    )
-    http, tokens = Http(), MsalTokens(config)
-    headers = {"Authorization": f"Bearer {await tokens.token()}", "Content-Type": "application/json"}
-
-    async def call(method: str, path: str, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        answer = await http.send(Request("test", "x", method, f"{config.base}/{path}", headers, body), 5)
-        assert answer.status < 300, answer.body
-
-    ids = [str(uuid5(UUID(int=3), str(number))) for number in range(len(rows))]
-    for contact_id, row in zip(ids, rows, strict=True):
-        await call("POST", "contacts", {"contactid": contact_id, **row})
-    await call("PATCH", f"contacts({ids[-1]})", {"statecode": 1, "statuscode": 2})
-    await tokens.close()
-    await http.close()
 
 
 async def test_the_shipped_mapping_does_against_both_systems(world: World) -> None:
@@ -170,8 +57,8 @@ async def test_apply_edit_apply_and_roll_back(world: World) -> None:
     assert first.exit_code == 0, first.output
     assert "Version 1" in first.stderr
     stored = await world.blob(f"versions/1-{(await world.blob(POINTER))['blob'].split('-')[1]}")
-    assert stored["types"]["targets"]["firstName"]["length"] == 30
-    assert stored["types"]["columns"]["firstname"] == "string"
+    assert stored["types"]["contact"]["targets"]["firstName"]["length"] == 30
+    assert stored["types"]["contact"]["columns"]["firstname"] == "string"
 
     second = await world.apply(HEAD + FIELDS + CITY)
     assert "field location.city is new: address1_city" in second.stdout
@@ -216,7 +103,7 @@ async def test_who_is_overtaken_while_thinking_is_told(world: World, monkeypatch
     world.file.write_text(HEAD + FIELDS + CITY, encoding="utf-8")
 
     def another_operator(*_question: object, **_options: object) -> bool:
-        other = Wiring(settings=lambda _file: read(world.values), build=_not_built, environment=lambda _file: {})
+        other = Wiring(settings=lambda _file: read(world.values), build=not_built, environment=lambda _file: {})
         world.file.write_text(HEAD + ACTIVE + FIELDS, encoding="utf-8")
         words = ["mapping", "apply", str(world.file), "--yes"]
         with ThreadPoolExecutor(1) as threads:
@@ -234,10 +121,10 @@ async def test_who_is_overtaken_while_thinking_is_told(world: World, monkeypatch
 async def test_the_sample_tells_what_would_change_and_hides_values(world: World) -> None:
     await world.apply(HEAD + FIELDS)
     result = await world.apply(HEAD + ACTIVE + FIELDS + CITY.replace("}", ", apply_updates: false}"), "--dry-run")
-    assert "Tried on the 3 contacts that changed last" in result.stdout
+    assert "Tried on the 3 rows that changed last" in result.stdout
     assert "2 take part; 0 start to, 1 stop to" in result.stdout
     assert "1 would have a text cut" in result.stdout
-    assert "Dynamics has 3 contacts." in result.stdout
+    assert "Dynamics has 3 rows." in result.stdout
     assert "(apply_updates is off): location.city." in result.stdout
     assert "filters: everybody → statecode equals 0" in result.stdout
     assert "Berlin" not in result.output
@@ -290,7 +177,7 @@ async def test_what_is_not_there_is_told(world: World) -> None:
     assert "No version was applied yet" in (await world.bridge("history")).stdout
     shown = await world.bridge("show")
     assert "No version was applied yet" in shown.stderr
-    assert mapping_file.parse(shown.stdout).mapping is not None
+    assert mapping_file.parse(shown.stdout).mappings is not None
 
 
 async def test_a_system_that_is_down_is_told_with_its_remedy(world: World) -> None:

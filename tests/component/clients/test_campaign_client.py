@@ -111,7 +111,7 @@ async def test_the_calls_of_the_port(campaign, server):
     assert await campaign.create_profile(ID, {"firstName": "Ann"}, frozenset({"blackListEmail"})) is True
     assert await campaign.update_profile(ID, profile.handle, {"firstName": "Bea"}) is True
     assert await campaign.update_profile(ID, None, {"firstName": "Bea"}) is True
-    assert await campaign.opt_out("@p", frozenset({"ccpaOptOut"})) is False
+    assert await campaign.write_flags("@p", {"ccpaOptOut": True}) is False
     await campaign.request_privacy_delete(ID, "D-1", Privacy("gdpr", "ns"))
     assert [(asked.method, asked.path) for asked in server.asked[1:]] == [
         ("GET", f"/acme/campaign/profileAndServicesExt/profile/{ID}"),

@@ -17,11 +17,13 @@ from sandbox.tls import ensure_tls
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
+from shared.domain.change import RecordKey
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, FromColumn, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mapping, Mappings, OptOutPair, Privacy
 from shared.errors import Halt, Outcome, Reason, Retry, Uncertain
 from shared.ports import Recorded
+from shared.timeline_file import ADOBE_TABLES
 from tests.component.clients.scripted_server import Act, ScriptedServer, hang_up, hold, reply
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,9 +34,14 @@ def contact_id(number: int) -> str:
     return str(uuid5(NAMESPACE, str(number)))
 
 
-def mapping(*columns: str) -> Mapping:
+def key(number: int) -> RecordKey:
+    return RecordKey("contact", contact_id(number))
+
+
+def mapping(*columns: str) -> Mappings:
     rows = tuple(FieldRow(column, FromColumn(column)) for column in columns)
-    return Mapping("1", "contact", rows, (OptOutPair("donotemail", "blackListEmail"),), Privacy("gdpr", "ns"))
+    opt_outs = (OptOutPair("donotemail", "blackListEmail"),)
+    return Mappings(Mapping("1", "contact", rows, opt_outs, Privacy("gdpr", "ns")))
 
 
 class FixedToken:
@@ -78,7 +85,7 @@ def dynamics(config, http):
 
 async def test_reads_of_one_moment_are_one_request(dynamics, server):
     server.always = Rows({contact_id(n): f"name {n}" for n in range(30)})
-    contacts = await asyncio.gather(*(dynamics.contact(contact_id(n)) for n in range(31)))
+    contacts = await asyncio.gather(*(dynamics.read(key(n)) for n in range(31)))
     assert [contact and contact.columns["firstname"] for contact in contacts] == [f"name {n}" for n in range(30)] + [
         None
     ]
@@ -87,9 +94,9 @@ async def test_reads_of_one_moment_are_one_request(dynamics, server):
 
 async def test_a_hundred_rows_fill_a_request(dynamics, server):
     server.always = Rows({contact_id(n): str(n) for n in range(250)})
-    assert len(await dynamics.contacts([contact_id(n) for n in range(250)])) == 250
+    assert len(await dynamics.read_many("contact", [contact_id(n) for n in range(250)])) == 250
     assert len(server.asked) == 3
-    await asyncio.gather(*(dynamics.contact(contact_id(n)) for n in range(101)))
+    await asyncio.gather(*(dynamics.read(key(n)) for n in range(101)))
     assert len(server.asked) == 5
 
 
@@ -97,18 +104,19 @@ async def test_the_columns_are_those_of_the_mapping_in_force(config, http, serve
     current = mapping("firstname")
     dynamics = DynamicsClient(config, http, FixedToken(), lambda: current, lambda: NOW, window_s=0)
     server.always = Rows({})
-    await dynamics.contact(contact_id(1))
+    await dynamics.read(key(1))
     current = mapping("lastname")
-    await dynamics.contact(contact_id(1))
+    await dynamics.read(key(1))
     selects = [re.findall(r"\$select=([^&]*)", asked.path)[0] for asked in server.asked]
-    assert selects == ["donotemail,firstname,contactid,modifiedon", "donotemail,lastname,contactid,modifiedon"]
+    always = "contactid,modifiedon,_modifiedby_value"
+    assert selects == [f"donotemail,firstname,{always}", f"donotemail,lastname,{always}"]
 
 
 async def test_one_bad_id_does_not_spoil_the_batch(dynamics, server):
     server.always = Rows({contact_id(1): "one"})
-    good = asyncio.ensure_future(dynamics.contact(contact_id(1)))
+    good = asyncio.ensure_future(dynamics.read(key(1)))
     with pytest.raises(ValueError, match="not a GUID"):
-        await dynamics.contact("x")
+        await dynamics.read(RecordKey("contact", "x"))
     assert (await good).columns["firstname"] == "one"
 
 
@@ -117,14 +125,14 @@ async def test_a_failed_read_fails_all_that_share_it_and_may_be_repeated(config,
     impatient = DynamicsConfig(config.url, config.authority, "client", "s3cret", timeout_s=0.2)
     dynamics = DynamicsClient(impatient, http, FixedToken(), lambda: mapping("firstname"), lambda: NOW)
     server.always = act
-    results = await asyncio.gather(*(dynamics.contact(contact_id(n)) for n in range(3)), return_exceptions=True)
+    results = await asyncio.gather(*(dynamics.read(key(n)) for n in range(3)), return_exceptions=True)
     assert [type(one) for one in results] == [Retry] * 3
     assert all(str(one).startswith(Reason.DYNAMICS_UNREACHABLE.slug) for one in results)
 
 
 async def test_a_waiter_that_is_cancelled_leaves_the_others_alone(dynamics, server):
     server.always = Rows({contact_id(n): str(n) for n in range(3)})
-    reads = [asyncio.ensure_future(dynamics.contact(contact_id(n))) for n in range(3)]
+    reads = [asyncio.ensure_future(dynamics.read(key(n))) for n in range(3)]
     await asyncio.sleep(0)
     reads[0].cancel()
     rest = await asyncio.gather(*reads[1:])
@@ -152,7 +160,24 @@ def order(number: int) -> RecordActivity:
     return RecordActivity(fact, str(uuid5(NAMESPACE, f"activity {number}")))
 
 
+DESCRIBED = {
+    "EntitySetName": "adobe_emailsends",
+    "IsActivity": True,
+    "Attributes": [{"LogicalName": name} for name in ADOBE_TABLES.columns(EmailEvent.SEND)],
+    "ManyToOneRelationships": [
+        {
+            "ReferencingAttribute": "regardingobjectid",
+            "ReferencedEntity": "contact",
+            "ReferencingEntityNavigationPropertyName": "regardingobjectid_contact_adobe_emailsend",
+        }
+    ],
+}
+
+
 async def all_created(request: web.Request) -> web.StreamResponse:
+    """The table's description, and a success for every part of a batch."""
+    if request.method == "GET":
+        return await reply(200, DESCRIBED)(request)
     parts = (await request.read()).count(b"Content-Type: application/http")
     piece = "--r\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n"
     return await reply(200, text=piece * parts + "--r--", Content_Type="multipart/mixed; boundary=r")(request)
@@ -163,9 +188,9 @@ async def test_activities_go_in_one_batch_and_many_in_as_few_as_dataverse_takes(
     assert await dynamics.record_activities([]) == []
     assert server.asked == []
     assert await dynamics.record_activities([order(1), order(2)]) == [Recorded.DONE] * 2
-    assert len(server.asked) == 1
+    assert [asked.method for asked in server.asked] == ["GET", "POST"]
     assert await dynamics.record_activities([order(n) for n in range(501)]) == [Recorded.DONE] * 501
-    assert len(server.asked) == 3
+    assert [asked.method for asked in server.asked] == ["GET", "POST", "POST", "POST"]
 
 
 @pytest.mark.parametrize("act", [hold, hang_up, reply(504)])
@@ -203,8 +228,8 @@ def discovery(server: ScriptedServer) -> Act:
     )
 
 
-def granted(text: str) -> Act:
-    document = {"access_token": text, "token_type": "Bearer", "expires_in": 3599}
+def granted(text: str, expires_in: int = 3599) -> Act:
+    document = {"access_token": text, "token_type": "Bearer", "expires_in": expires_in}
     return reply(200, document, Content_Type="application/json")
 
 
@@ -227,6 +252,14 @@ async def test_msal_asks_once_for_many_and_keeps_the_token(tokens, entra):
     form = entra.asked[1].body.decode()
     assert "grant_type=client_credentials" in form
     assert "scope=https%3A%2F%2Forg.example.test%2F.default" in form
+
+
+async def test_a_token_at_hand_is_used_without_a_thread_as_long_as_it_is_good(tokens, entra, monkeypatch):
+    entra.will(discovery(entra), granted("t1", expires_in=0), granted("t2"))
+    assert [await tokens.token(), await tokens.token()] == ["t1", "t2"]
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr(asyncio, "to_thread", None)
+        assert await tokens.token() == "t2"
 
 
 async def test_a_refused_token_is_replaced_once_however_many_were_refused(tokens, entra):

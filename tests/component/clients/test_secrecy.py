@@ -16,11 +16,14 @@ from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
+from shared.clients.dynamics.wire_tables import Found
 from shared.clients.http import Http
+from shared.domain.change import RecordKey
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, FromColumn, Mapping, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Mapping, Mappings, Privacy
 from shared.errors import Outcome
+from shared.timeline_file import ADOBE_TABLES
 from tests.component.clients.scripted_server import ScriptedServer, hang_up, hold, reply, stop_half_way
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -74,7 +77,7 @@ def campaign_calls(server: ScriptedServer, http: Http) -> Iterator[Awaitable[obj
     yield client.profile(ID)
     yield client.create_profile(ID, fields, frozenset())
     yield client.update_profile(ID, f"@{VALUE}", fields)
-    yield client.opt_out(f"@{VALUE}", frozenset({"blackListEmail"}))
+    yield client.write_flags(f"@{VALUE}", {"blackListEmail": True})
     yield client.request_privacy_delete(ID, "D-1", Privacy("gdpr", VALUE))
     yield client.privacy_progress("D-1")
     yield client.ping()
@@ -85,10 +88,12 @@ def campaign_calls(server: ScriptedServer, http: Http) -> Iterator[Awaitable[obj
 def dynamics_calls(server: ScriptedServer, http: Http) -> Iterator[Awaitable[object]]:
     config = DynamicsConfig(server.url, f"{server.url}/tenant", "client", SECRET, timeout_s=0.2)
     mapping = Mapping("1", "contact", (FieldRow("firstName", FromColumn("firstname")),), (), Privacy("gdpr", "ns"))
-    client = DynamicsClient(config, http, FixedToken(), lambda: mapping, lambda: NOW)
+    client = DynamicsClient(config, http, FixedToken(), lambda: Mappings(mapping), lambda: NOW)
+    click = ADOBE_TABLES.tables[EmailEvent.CLICK]
+    client._activities._found[EmailEvent.CLICK] = Found(click.name, f"{click.name}s", "regarding")
     fact = Fact("1", EmailEvent.CLICK, ID, VALUE, VALUE, NOW, f"https://x.test/{VALUE}", f"https://x.test/{VALUE}")
-    yield client.contact(ID)
-    yield client.contacts([ID])
+    yield client.read(RecordKey("contact", ID))
+    yield client.read_many("contact", [ID])
     yield client.write_opt_outs(ID, {"donotemail": True}, f'W/"{VALUE}"')
     yield client.record_activities([RecordActivity(fact, ID)])
     yield client.whoami()

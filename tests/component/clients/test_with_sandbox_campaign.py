@@ -13,6 +13,7 @@ import pytest
 
 import sandbox.campaign as stand_in
 from shared.clients.calls import Request
+from shared.clients.campaign import changes
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.config import CampaignConfig
@@ -94,7 +95,7 @@ async def test_a_profile_lives(world):
     assert (profile.opted_out["blackListFax"].value, profile.opted_out["blackListFax"].changed_at) == (False, OLDEST)
     assert len(profile.opted_out) == 8
     assert await campaign.update_profile(ID, profile.handle, {"firstName": "Bea", "location.city": None}) is True
-    assert await campaign.opt_out(profile.handle, frozenset({"ccpaOptOut", "blackListPushnotification"})) is True
+    assert await campaign.write_flags(profile.handle, {"ccpaOptOut": True, "blackListPushnotification": True}) is True
     changed = await campaign.profile(ID)
     assert (changed.fields["firstName"], changed.fields["location.city"]) == ("Bea", None)
     assert {name for name, flag in changed.opted_out.items() if flag.value} == {
@@ -104,7 +105,7 @@ async def test_a_profile_lives(world):
     }
     await world.order("/person/delete", externalId=ID)
     assert await campaign.update_profile(ID, profile.handle, {"firstName": "Ann"}) is False
-    assert await campaign.opt_out(profile.handle, frozenset({"ccpaOptOut"})) is False
+    assert await campaign.write_flags(profile.handle, {"ccpaOptOut": True}) is False
 
 
 @pytest.mark.parametrize(
@@ -224,3 +225,25 @@ async def test_the_journal_is_read_to_its_end(world):
     assert (end.facts, end.position, end.wait_s) == ((), None, 10)
     await world.order("/events", kind="send", externalId=ID)
     assert [fact.event for fact in (await world.events.page(position)).facts] == [EmailEvent.SEND]
+
+
+async def test_changed_profiles_come_newest_first_and_whole_also_from_a_big_table(world):
+    """The stand-in drops `next` above three rows unless pagination is forced, and shows two rows a page by default."""
+    ids = [f"1b2c3d4e-0000-4000-8000-{number:012}" for number in range(6)]
+    for contact_id in ids:
+        assert await world.campaign.create_profile(contact_id, {"firstName": "Ann"}, frozenset())
+    await world.order("/person/profile", firstName="Of nobody")
+    first = await world.campaign.profile(ids[0])
+    await world.campaign.write_flags(first.handle, {"blackListEmail": True})
+    before = world.campaign.engine_calls
+    changes.PAGE_ROWS, usual = 2, changes.PAGE_ROWS
+    try:
+        pages = [page async for page in world.campaign.changed_since(OLDEST)]
+        newest = [one for page in pages for one in page]
+        since = [one async for page in world.campaign.changed_since(newest[0].changed_at) for one in page]
+    finally:
+        changes.PAGE_ROWS = usual
+    assert [one.contact_id for one in newest] == [ids[0], *reversed(ids[1:])]
+    assert newest[0].opted_out["blackListEmail"].value is True
+    assert [one.contact_id for one in since] == [ids[0]]
+    assert world.campaign.engine_calls - before <= 4 + 2

@@ -19,9 +19,10 @@ from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.http import Http
-from shared.domain.effects import RecordActivity
+from shared.domain.change import RecordKey
+from shared.domain.effects import FollowUpTask, RecordActivity
 from shared.domain.fact import EmailEvent, Fact
-from shared.domain.mapping import FieldRow, FromColumn, Lookup, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import FieldRow, FromColumn, Lookup, Mapping, Mappings, OptOutPair, Privacy
 from shared.errors import Halt, Reason, Retry, Uncertain
 from shared.ports import Recorded
 
@@ -85,7 +86,9 @@ async def world(tls, monkeypatch) -> AsyncIterator[World]:
     config = DynamicsConfig(server.url, authority, user.client_id, user.secret, timeout_s=5)
     calls: list[CallRecord] = []
     http, tokens = Http(calls.append), MsalTokens(config)
-    yield World(server, http, config, tokens, DynamicsClient(config, http, tokens, lambda: MAPPING, now), calls)
+    yield World(
+        server, http, config, tokens, DynamicsClient(config, http, tokens, lambda: Mappings(MAPPING), now), calls
+    )
     await tokens.close()
     await http.close()
     await server.stop()
@@ -177,6 +180,43 @@ async def test_one_bad_event_spoils_no_other(world):
     assert [row["activityid"] for row in again] == [orders[0].activity_id]
 
 
+async def test_a_whole_chunk_is_one_request_and_a_bad_event_in_it_one_more(world):
+    one = await world.add_contact(1)
+    kinds = list(EmailEvent)
+    orders = [order(number % 60, kinds[number % 4], one) for number in range(200)]
+    orders = [replace(each, activity_id=str(uuid5(NAMESPACE, f"many {n}"))) for n, each in enumerate(orders)]
+    world.calls.clear()
+    assert set(await world.dynamics.record_activities(orders)) == {Recorded.DONE}
+    assert [call.kind for call in world.calls] == ["metadata"] * 4 + ["activities"]
+    strangers = [order(1, EmailEvent.OPEN, contact_id(404)), order(2, EmailEvent.CLICK, one)]
+    world.calls.clear()
+    results = await world.dynamics.record_activities([*orders, *strangers])
+    assert results == [Recorded.DONE] * 200 + [Recorded.NO_CONTACT, Recorded.DONE]
+    assert [call.kind for call in world.calls] == ["activities", "activities"]
+
+
+async def test_tasks_go_to_the_contacts_owner_once_for_each_contact_and_delivery(world):
+    owner = stand_in.ADMIN.user_id
+    one = await world.add_contact(1, **{"ownerid@odata.bind": f"/systemusers({owner})"})
+    task = FollowUpTask(str(uuid5(NAMESPACE, "task")), "Call", "Now", now(), "contact_owner")
+    orders = [replace(order(number, EmailEvent.CLICK, one), task=task) for number in (1, 2)]
+    world.calls.clear()
+    for _ in range(2):
+        assert await world.dynamics.record_activities(orders) == [Recorded.DONE] * 2
+    first, again = ["metadata", "contacts", "activities"], ["contacts", "activities", "activities"]
+    assert [call.kind for call in world.calls] == [*first, *again]
+    (made,) = (await world.call("GET", "/api/data/v9.2/tasks")).json()["value"]
+    assert (made["subject"], made["_ownerid_value"], made["statecode"]) == ("Call", owner, 0)
+    assert made["_regardingobjectid_value"] == one
+
+
+async def test_a_task_that_cannot_be_made_parks_its_event_alone(world):
+    one = await world.add_contact(1)
+    task = FollowUpTask(str(uuid5(NAMESPACE, "task")), "Call", "", now(), contact_id(404))
+    orders = [replace(order(1, EmailEvent.CLICK, one), task=task), order(2, EmailEvent.CLICK, one)]
+    assert await world.dynamics.record_activities(orders) == [Recorded.REFUSED, Recorded.DONE]
+
+
 async def test_whoami(world):
     assert await world.dynamics.whoami() == stand_in.INTEGRATION.user_id
 
@@ -184,7 +224,7 @@ async def test_whoami(world):
 async def test_a_wrong_secret_halts_without_showing_it(world):
     config = replace(world.config, client_secret="wr0ng")
     tokens = MsalTokens(config)
-    dynamics = DynamicsClient(config, world.http, tokens, lambda: MAPPING, now)
+    dynamics = DynamicsClient(config, world.http, tokens, lambda: Mappings(MAPPING), now)
     with pytest.raises(Halt) as caught:
         await dynamics.whoami()
     await tokens.close()
@@ -195,9 +235,9 @@ async def test_a_wrong_secret_halts_without_showing_it(world):
 
 async def test_an_unknown_column_in_the_mapping_halts(world):
     wrong = replace(MAPPING, field_rows=(FieldRow("x", FromColumn("new_unknown")),))
-    dynamics = DynamicsClient(world.config, world.http, world.tokens, lambda: wrong, now)
+    dynamics = DynamicsClient(world.config, world.http, world.tokens, lambda: Mappings(wrong), now)
     with pytest.raises(Halt) as caught:
-        await dynamics.contact(contact_id(1))
+        await dynamics.read(RecordKey("contact", contact_id(1)))
     assert caught.value.reason is Reason.DYNAMICS_MISCONFIGURED
 
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sandbox import world
 from sandbox.addresses import free
 from sandbox.people import People
-from sandbox.registration import register
+from sandbox.provisioning import provision
 from sandbox.world import World
 
 SHORT_TIMES = {
@@ -21,16 +21,16 @@ SHORT_TIMES = {
     "CLAIM_SECONDS": "10",
     "CHECK_AFTER_SECONDS": "15",
 }
+POLL = {"OPTOUT_POLL": "true", "OPTOUT_POLL_SCHEDULE": "0 0 0 1 1 *"}  # only when a test fires it
 CANARY_SECRETS = {"WEBHOOK_SECRETS": "canary-secret-that-is-new,canary-secret-that-is-old"}
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     folder: Path = tmp_path_factory.mktemp("sandbox")
-    running = await world.start(free(), folder, overrides={**SHORT_TIMES, **CANARY_SECRETS}, lock_s=4)
+    running = await world.start(free(), folder, overrides={**SHORT_TIMES, **POLL, **CANARY_SECRETS}, lock_s=4)
     try:
-        async with People(running) as people:
-            await register(running, people)
+        await provision(running)
         yield running
     finally:
         await running.stop()

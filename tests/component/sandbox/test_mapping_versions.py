@@ -14,7 +14,7 @@ from tests.component.sandbox.invariants import broken
 from tests.component.sandbox.waiting import at_rest, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
-SHIPPED = ROOT / "mapping.yaml"
+SHIPPED = ROOT / "sandbox" / "mapping.yaml"
 IN_FORCE_WITHIN_S = 30
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),

@@ -76,5 +76,14 @@ async def test_doctor_finds_nothing_wrong(sandbox: World) -> None:
     assert {finding["status"] for finding in findings} == {"ok"}
 
 
+async def test_doctor_runs_those_checks_of_a_deployment_that_can_be_answered_here(sandbox: World) -> None:
+    findings = await bridge(sandbox, "doctor", "--azure", "--url", sandbox.host.url)
+    states = {finding["check"]: finding["status"] for finding in findings}
+    assert (states["azure-webhook"], states["azure-functions"]) == ("ok", "ok")
+    assert "failed" not in states.values()
+    asked = [name for name, status in states.items() if status == "skipped"]
+    assert all(name.startswith("azure-") for name in asked)
+
+
 async def _there(people: People, contact_id: str) -> bool:
     return contact_id in await people.profiles()

@@ -11,6 +11,7 @@ from azure.data.tables.aio import TableServiceClient
 
 from sandbox import azurite
 from shared.ports import Ledger, Watermarks
+from shared.stores.clock import SystemClock
 from shared.stores.memory import MemoryLedger, MemoryWatermarks
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
@@ -39,7 +40,7 @@ def ledger(request: pytest.FixtureRequest, table_name: str) -> Ledger:
     """The conformance tests' subject: the fake and the real store must not differ."""
     if request.param == "memory":
         return MemoryLedger()
-    return TableLedger(request.getfixturevalue("service"), table_name)
+    return TableLedger(request.getfixturevalue("service"), SystemClock().now, table_name)
 
 
 @pytest.fixture(params=["memory", "tables"])

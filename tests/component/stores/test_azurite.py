@@ -16,6 +16,7 @@ from sandbox import azurite
 from sandbox.azurite import Azurite, AzuriteError
 from shared.domain.change import RecordKey
 from shared.domain.ledger import LedgerRow, Present
+from shared.stores.clock import SystemClock
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger
 
@@ -55,13 +56,13 @@ async def test_what_is_stored_survives_a_restart_on_the_same_ports(tmp_path: Pat
     first = await azurite.start(tmp_path)
     ports = {"blob_port": first.blob_port, "table_port": first.table_port, "queue_port": first.queue_port}
     async with table_service(first.connection_string) as service:
-        stored = await TableLedger(service).put(LedgerRow(KEY, Present("1")))
+        stored = await TableLedger(service, SystemClock().now).put(LedgerRow(KEY, Present("1")))
     await first.stop()
     assert first.process.returncode == 0
     second = await azurite.start(tmp_path, **ports)
     assert second.connection_string == first.connection_string
     async with table_service(second.connection_string) as service:
-        assert await TableLedger(service).get(KEY) == stored
+        assert await TableLedger(service, SystemClock().now).get(KEY) == stored
     await second.stop()
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 from sandbox.service_bus import Broker, queues_from_json, start
 from shared.domain.change import Lane
 from shared.ports import BusUnavailableError, Outgoing
-from shared.stores import withdrawal
+from shared.stores import waiting, withdrawal
 from shared.stores.dead_letters import Copy, DeadLetters
 from shared.stores.letter import Box, DeadLetter, NotReplayableError, copy_of, lane_of
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
+from shared.stores.waiting import QueuedOptOuts
 from shared.stores.withdrawal import Take, Withdrawal
 from tests.component.stores.received import plain
 from tests.component.stores.relay import LEAKS
@@ -275,3 +277,27 @@ async def test_a_broker_that_went_away_is_told_and_found_again(office: Office, t
     office.broker.accept()
     assert len(await office.parked(tag)) == 1
     gc.collect()
+
+
+async def test_opt_outs_are_found_wherever_they_wait(office: Office, tag: str) -> None:
+    """In their lane at once or by schedule, given up there, and parked; those of other lanes are not."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    first, second, third = (Outgoing(f"{tag}{number}".encode(), f"{tag}{number}") for number in (1, 2, 3))
+    await office.lanes.send(Lane.OPTOUT, [first, replace(second, enqueue_at=later)])
+    receiver = await office.watch(Lane.OPTOUT)
+    (message,) = await receiver.receive_messages(max_message_count=1, max_wait_time=5)
+    await receiver.dead_letter_message(message, reason="Broken")
+    await office.lanes.send(Lane.OPTOUT, [third])
+    await office.park(f"{tag}4", Lane.OPTOUT)
+    await office.park(f"{tag}5", Lane.CONTACT_DELETE)
+    found = [body async for body in QueuedOptOuts(office.client).bodies()]
+    own = [body for body in found if tag.encode() in body]
+    assert sorted(own) == sorted(
+        f"{begin}{tag}{n}".encode() for begin, n in [("", 1), ("", 2), ("", 3), ("body of ", 4)]
+    )
+
+
+async def test_a_broker_that_is_away_is_said_to_be(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "STEP_TIMEOUT_S", 0.0)
+    with pytest.raises(BusUnavailableError, match="optout"):
+        await anext(aiter(QueuedOptOuts(office.client).bodies()))

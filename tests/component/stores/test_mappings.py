@@ -17,7 +17,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from sandbox.azurite import Azurite
 from shared import mapping_file
 from shared.domain.conversion import ColumnType, Target, TargetType, Types
-from shared.domain.mapping import Mapping
+from shared.domain.mapping import Mapping, Mappings
 from shared.errors import Reason, Retry, Uncertain
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mapping_entry import Applied, Draft, UnreadableEntryError
@@ -45,7 +45,7 @@ def text_for(field_name: str) -> str:
 
 
 def draft(field_name: str = "firstName", by: str = "ann") -> Draft:
-    return Draft(text_for(field_name), TYPES, by, f"now {field_name}")
+    return Draft(text_for(field_name), {"contact": TYPES}, by, f"now {field_name}")
 
 
 @dataclass
@@ -117,7 +117,7 @@ async def test_what_was_applied_is_read_back_whole(shelf: Shelf) -> None:
     applied = await shelf.store.apply(draft(), None)
     assert (applied.number, applied.applied_at, applied.replaces) == (1, NOW, None)
     assert await shelf.store.current() == applied
-    mapping = applied.mapping()
+    mapping = applied.mappings().contact
     assert (mapping.version, mapping.types) == (mapping_file.read(text_for("firstName")).version, TYPES)
 
 
@@ -191,7 +191,7 @@ async def test_a_version_cannot_be_written_twice(shelf: Shelf) -> None:
     [
         (b"{", "not JSON"),
         (b"[]", "not of format"),
-        (b'{"format": 2}', "not of format"),
+        (b'{"format": 3}', "not of format"),
         (b'{"format": 1}', "not readable"),
         (None, "is not there"),
     ],
@@ -278,7 +278,7 @@ def heard() -> Heard:
     return Heard()
 
 
-SHIPPED = Mapping("shipped", "contact", ())
+SHIPPED = Mappings(Mapping("shipped", "contact", ()))
 
 
 def live(shelf: Shelf, heard: Heard, store: BlobMappings | None = None) -> LiveMapping:
@@ -295,7 +295,7 @@ async def test_the_shipped_mapping_is_in_force_until_one_is_applied(shelf: Shelf
     shelf.clock.pass_by(15)
     await mapping.refresh()
     assert mapping().version == applied.version
-    assert mapping().types == TYPES
+    assert mapping().contact.types == TYPES
     assert heard == Heard()
 
 
@@ -345,7 +345,7 @@ async def spoil_by_naming_nothing(shelf: Shelf) -> None:
 
 
 async def spoil_with_a_broken_text(shelf: Shelf) -> None:
-    broken = await shelf.store._store(Draft(BROKEN, TYPES, "hand"), await shelf.store.current())
+    broken = await shelf.store._store(Draft(BROKEN, {"contact": TYPES}, "hand"), await shelf.store.current())
     await shelf.point_at(broken.blob)
 
 

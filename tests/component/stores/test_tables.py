@@ -1,8 +1,9 @@
-"""What only the real ledger can show: lost answers, a store that is down, damage by hand, long lists, what is kept."""
+"""What only the real stores can show: lost answers, a store that is down, a table that is deleted."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from shared.domain.change import RecordKey
 from shared.domain.ledger import Claim, LedgerRow, Present, PrivacyRequest
 from shared.errors import Outcome, Reason, Retry, Uncertain
 from shared.stores import storage_calls
-from shared.stores.ledger_entity import open_entity, partition_of, to_entity
+from shared.stores.clock import SystemClock
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
 from tests.component.stores.relay import Answers, Relay, relay_to
@@ -39,26 +40,34 @@ async def line(storage: Azurite, service: TableServiceClient, table_name: str) -
     async with relay_to(storage.table_port) as relay:
         behind = storage.connection_string.replace(f":{storage.table_port}/", f":{relay.port}/")
         async with table_service(behind) as client:
-            ledger = TableLedger(client, table_name)
+            ledger = TableLedger(client, SystemClock().now, table_name)
             await ledger.get(KEY)
             relay.requests.clear()
-            yield Line(relay, ledger, TableLedger(service, table_name), TableWatermarks(client, table_name + "w"))
+            direct = TableLedger(service, SystemClock().now, table_name)
+            yield Line(relay, ledger, direct, TableWatermarks(client, table_name + "w"))
 
 
-@pytest.mark.parametrize("check_at", [None, NOW])
-async def test_a_write_whose_answer_is_lost_is_uncertain_sent_once_and_may_be_applied(
-    line: Line, check_at: datetime | None
-) -> None:
+async def test_a_first_write_whose_answer_is_lost_is_uncertain_sent_once_and_may_be_applied(line: Line) -> None:
     line.relay.answers = Answers.CUT
     with pytest.raises(Uncertain) as raised:
-        await line.ledger.put(LedgerRow(KEY, Present("1"), check_at=check_at))
+        await line.ledger.put(LedgerRow(KEY, Present("1")))
     assert raised.value.reason is Reason.LEDGER_UNREACHABLE
     assert line.relay.requests == ["POST"]
     assert (await line.direct.get(KEY)).state == Present("1")
 
 
+async def test_a_row_is_not_written_while_its_watch_or_mark_is_not_certain(line: Line) -> None:
+    line.relay.answers = Answers.CUT
+    for row in (LedgerRow(KEY, check_at=NOW), LedgerRow(KEY, pending=PrivacyRequest("p", NOW))):
+        with pytest.raises(Retry) as raised:
+            await line.ledger.put(row)
+        assert not isinstance(raised.value, Uncertain)
+    assert set(line.relay.requests) == {"PUT"}
+    assert (await line.direct.get(KEY)).never_seen
+
+
 async def test_the_repetition_of_an_applied_write_is_told_too_late_and_its_token_tells_whose_it_was(line: Line) -> None:
-    row = LedgerRow(KEY, claim=Claim("mine", NOW), check_at=NOW)
+    row = LedgerRow(KEY, claim=Claim("mine", NOW))
     line.relay.answers = Answers.CUT
     with pytest.raises(Uncertain):
         await line.ledger.put(row)
@@ -67,6 +76,19 @@ async def test_the_repetition_of_an_applied_write_is_told_too_late_and_its_token
     found = await line.ledger.get(KEY)
     assert found.claim == Claim("mine", NOW)
     assert await line.ledger.put(replace(found, claim=None)) is not None
+
+
+async def test_a_replacement_whose_answer_is_lost_is_applied_once_whatever_the_http_library_repeats(line: Line) -> None:
+    first = await line.ledger.put(LedgerRow(KEY))
+    assert first is not None
+    line.relay.answers = Answers.CUT
+    with suppress(Uncertain):
+        assert await line.ledger.put(replace(first, state=Present("1"))) is None
+    line.relay.answers = Answers.PASS
+    found = await line.direct.get(KEY)
+    assert found.state == Present("1")
+    assert await line.ledger.put(replace(first, state=Present("2"))) is None
+    assert await line.direct.get(KEY) == found
 
 
 async def test_no_answer_at_all_ends_in_time(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +130,10 @@ async def test_a_watermark_whose_answer_is_lost_is_uncertain(line: Line) -> None
 async def test_a_store_that_is_down_is_a_retry_before_the_table_is_known_to_exist() -> None:
     down = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:9/a;"
     async with table_service(down) as client:
-        for call in (TableLedger(client).get(KEY), TableLedger(client).put(LedgerRow(KEY))):
+        for call in (
+            TableLedger(client, SystemClock().now).get(KEY),
+            TableLedger(client, SystemClock().now).put(LedgerRow(KEY)),
+        ):
             with pytest.raises(Outcome) as raised:
                 await call
             assert type(raised.value) is Retry
@@ -118,26 +143,14 @@ async def test_wrong_credentials_are_a_retry_that_names_the_answer(storage: Azur
     wrong = storage.connection_string.replace("AccountKey=", "AccountKey=AAAA")
     async with table_service(wrong) as client:
         with pytest.raises(Retry, match="HTTP 403") as raised:
-            await TableLedger(client).get(KEY)
+            await TableLedger(client, SystemClock().now).get(KEY)
     assert type(raised.value) is Retry
-
-
-async def test_a_row_stays_writable_when_its_open_entity_was_removed_by_hand(
-    service: TableServiceClient, table_name: str
-) -> None:
-    ledger = TableLedger(service, table_name)
-    marked = await ledger.put(LedgerRow(KEY, check_at=NOW))
-    assert marked is not None
-    await service.get_table_client(table_name).delete_entity(open_entity(marked))
-    settled = await ledger.put(replace(marked, check_at=None))
-    assert settled == await ledger.get(KEY)
-    assert await ledger.put(replace(marked, check_at=None)) is None
 
 
 async def test_a_table_deleted_meanwhile_is_a_retry_and_then_made_anew(
     service: TableServiceClient, table_name: str
 ) -> None:
-    ledger = TableLedger(service, table_name)
+    ledger = TableLedger(service, SystemClock().now, table_name)
     for call in (ledger.get, lambda key: ledger.put(LedgerRow(key))):
         await ledger.get(KEY)
         await service.delete_table(table_name)
@@ -146,38 +159,8 @@ async def test_a_table_deleted_meanwhile_is_a_retry_and_then_made_anew(
         assert (await ledger.get(KEY)).never_seen
 
 
-async def test_a_list_longer_than_a_page_is_complete(service: TableServiceClient, table_name: str) -> None:
-    ledger = TableLedger(service, table_name)
-    await ledger.get(KEY)
-    rows = [LedgerRow(record, pending=PrivacyRequest("p", NOW)) for record in _records_of_one_partition(1050)]
-    table = service.get_table_client(table_name)
-    for start in range(0, len(rows), 50):
-        some = rows[start : start + 50]
-        entities = [to_entity(row) for row in some] + [open_entity(row) for row in some]
-        await table.submit_transaction([("create", entity) for entity in entities])
-    found = [key async for key in ledger._open_keys(partition_of(rows[0].key), "pending eq true", {})]
-    assert sorted(found) == sorted(row.key for row in rows)
-
-
-async def test_a_settled_row_leaves_one_entity_and_an_open_one_two(
-    service: TableServiceClient, table_name: str
-) -> None:
-    ledger = TableLedger(service, table_name)
-    table = service.get_table_client(table_name)
-    row: LedgerRow | None = LedgerRow(KEY)
-    for check_at, entities in [(None, 1), (NOW, 2), (NOW, 2), (None, 1), (None, 1)]:
-        assert row is not None
-        row = await ledger.put(replace(row, check_at=check_at))
-        assert len([entity async for entity in table.list_entities()]) == entities
-
-
 async def test_what_storage_refuses_for_another_reason_is_not_hidden(
     service: TableServiceClient, table_name: str
 ) -> None:
     with pytest.raises(HttpResponseError):
         await TableWatermarks(service, table_name).write("position", "x" * 40_000)
-
-
-def _records_of_one_partition(count: int) -> list[RecordKey]:
-    records = (RecordKey("contact", f"{number:08x}-0000-4000-8000-000000000000") for number in range(count * 30))
-    return [record for record in records if partition_of(record) == "0"][:count]

@@ -178,6 +178,7 @@ async def test_engine_calls_are_counted_by_kind_and_key(client: Client) -> None:
             "sandbox-person-key": {"profile DELETE": 1, "profile PATCH": 1},
         },
         "refused": {"profile GET list": 1},
+        "hidden": {"writes": {}, "made": {}},
     }  # fmt: skip
     assert (await client.control("POST", "counters/reset"))["total"] == 0
 

@@ -196,8 +196,6 @@ async def test_a_patch_stamps_a_flag_only_if_it_changes(client: Client, clock: S
         ("POST", f"{EXT}/c-1"),
         ("GET", f"{EXT}/c-1/subscriptions"),
         ("GET", f"{EXT}/birthday"),
-        ("GET", "profileAndServicesExt/cusVehicle"),
-        ("GET", "customResources/cusShop"),
         ("POST", "workflow/execution/WKF1/commands"),
         ("POST", "mcacme/EVTcart"),
         ("POST", "profileAndServices/service"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.campaign import EXAMPLE_RESOURCES
 from tests.contract.campaign.conftest import KEY, Client, Opener
 
 FOLDER = Path(__file__).parent / "client"
@@ -31,8 +32,10 @@ async def _play(client: Client) -> dict[str, Any]:
     return results
 
 
-async def test_adobes_own_client_is_served(client: Client) -> None:
+async def test_adobes_own_client_is_served(open_campaign: Opener) -> None:
+    client = await open_campaign(custom_resources=EXAMPLE_RESOURCES)
     await client.create(externalId="ext-1", email="one@example.com")
+    await client.call("POST", "customResources/cusDealer", {"externalId": "d-1"})
     await client.create(email="two@example.com")
     played = await _play(client)
 
@@ -55,6 +58,24 @@ async def test_adobes_own_client_is_served(client: Client) -> None:
     assert "cusTier" in played["getCustomResources"]["body"]["profile"]["content"]
     assert played["createGDPRRequest"]["body"]["status"] == "new"
     assert [one["name"] for one in played["getGDPRRequest"]["body"]["content"]] == ["REQ-1"]
+    _check_custom_resources({name: result.get("body") for name, result in played.items()})
+    counted = await client.control("GET", "counters")
+    assert counted["hidden"]["writes"] == {"cusVehicle DELETE": 1, "cusVehicle PATCH": 1}
+
+
+def _check_custom_resources(bodies: dict[str, Any]) -> None:
+    created = bodies["createCustomResource"]
+    assert (created["externalId"], created["color"], created["profile"]["PKey"][0]) == ("v-1", "unknown", "@")
+    assert bodies["getCustomResource"] == created
+    for name in ("getAllProfileAndServicesExt", "getAllProfileAndServicesExtByFilter"):
+        assert bodies[name]["content"] == [created]
+    assert [one["externalId"] for one in bodies["getAllBasicCustomResources"]["content"]] == ["d-1"]
+    assert bodies["updateCustomResource"] == {"PKey": created["PKey"], "href": created["href"]}
+    assert [one["color"] for one in bodies["getAllAfterUpdate"]["content"]] == ["red"]
+    assert bodies["createHiddenChild"]["externalId"] == "v-2"
+    assert [one["externalId"] for one in bodies["getAllWithHiddenChild"]["content"]] == ["v-1"]
+    assert bodies["deleteCustomResource"] == {}
+    assert bodies["getCustomResources"]["cusVehicle"]["content"]["profile"]["resTarget"] == "profile"
 
 
 _cache: dict[str, Any] = {}
@@ -67,7 +88,7 @@ async def played(open_campaign: Opener) -> dict[str, Any]:
     Errors come as JSON strings here: Adobe's client reads text/plain as YAML and loses a text with two colons.
     """
     if not _cache:
-        client = await open_campaign(json_string_errors=True)
+        client = await open_campaign(json_string_errors=True, custom_resources=EXAMPLE_RESOURCES)
         await client.create(externalId="ext-1", email="one@example.com")
         _cache.update(await _play(client))
     return _cache
@@ -81,6 +102,14 @@ async def played(open_campaign: Opener) -> dict[str, Any]:
         ("getProfileUnknownKey", 404, "RST-360011"),
         ("createGDPRRequestWithoutRegulation", 500, "regulation"),
         ("createGDPRRequestAgain", 500, "PGS-220000"),
+        ("createCustomResourceAgain", 500, "PGS-220000"),
+        ("updateCustomResourceWithText", 500, "'@gibberish' is not a valid constant"),
+        ("updateCustomResourceGarbageKey", 500, "XTK-170036"),
+        ("updateHiddenChild", 404, "path 'Vehicle' from key"),
+        ("deleteHiddenChild", 404, "path 'Vehicle' from key"),
+        ("deleteCustomResourceAgain", 404, "path 'Vehicle' from key"),
+        ("getAllOfUnknownResource", 404, "rc=-2003"),
+        ("createOfUnknownResource", 404, "rc=-2003"),
         ("getWorkflow", 501, "does not offer workflow control"),
         ("badToken", 401, "401013"),
         ("badApiKey", 403, "Api Key is invalid"),

@@ -105,3 +105,47 @@ async def test_errors_reach_the_caller(microsoft: Run, admin: Client):
     with pytest.raises(HttpError) as unknown:
         await microsoft(lambda client: client.records.create("contact", {"shoesize": 4}))
     assert unknown.value.status_code == 400
+
+
+async def test_custom_tables_and_their_links(microsoft: Run, admin: Client):
+    """The client finds the navigation properties by itself, in the definitions of the relationships."""
+
+    def work(client: DataverseClient) -> Any:
+        links = {link["lookup_attribute"]: link for link in client.query.odata_expands("new_vehicle")}
+        contact = client.records.create("contact", {"firstname": "Ada"})
+        owner = links["new_contactid"]
+        bind = {f"{owner['nav_property']}@odata.bind": f"/{owner['target_entity_set']}({contact})"}
+        vehicle = client.records.create("new_vehicle", {"new_vin": "WVW1", "new_color": "Silver", **bind})
+        client.records.upsert(
+            "new_vehicle", [UpsertItem(alternate_key={"new_vin": "WVW1"}, record={"new_modelyear": 2021})]
+        )
+        row = client.records.retrieve("new_vehicle", vehicle)
+        client.records.delete("contact", contact)
+        return owner, contact, row, client.records.retrieve("new_vehicle", vehicle)
+
+    owner, contact, row, gone = await microsoft(work)
+    assert (owner["nav_property"], owner["relationship"]) == ("new_ContactId", "new_contact_new_vehicle")
+    assert (row["new_color"], row["new_modelyear"], row["_new_contactid_value"]) == (100000003, 2021, contact)
+    assert gone is None
+
+
+async def test_definitions_of_custom_tables(microsoft: Run, admin: Client):
+    await admin.post("/_sandbox/tables", {"name": "new_boat", "columns": [{"name": "new_length", "kind": "Double"}]})
+
+    def work(client: DataverseClient) -> Any:
+        return (
+            client.tables.get("new_boat"),
+            client.tables.get_relationship("new_vehicle_new_servicevisit"),
+            client.tables.get_alternate_keys("new_vehicle"),
+            client.tables.list_columns("new_servicevisit", select=["LogicalName", "AttributeType"]),
+            client.tables.list_relationships(filter="ReferencedEntity eq 'new_vehicle'"),
+        )
+
+    boat, link, keys, columns, links = await microsoft(work)
+    assert (boat["table_logical_name"], boat["entity_set_name"]) == ("new_boat", "new_boats")
+    assert (link.referenced_entity, link.referencing_entity) == ("new_vehicle", "new_servicevisit")
+    assert [key.key_attributes for key in keys] == [["new_vin"]]
+    assert {"new_cost": "Money", "new_vehicleid": "Lookup"}.items() <= {
+        column["LogicalName"]: column["AttributeType"] for column in columns
+    }.items()
+    assert [each["ReferencingEntity"] for each in links] == ["new_servicevisit"]

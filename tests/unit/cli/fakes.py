@@ -12,15 +12,24 @@ from typing import Any
 
 from cli.deadletters.choice import boxes as every_box
 from cli.wiring import Wiring
-from shared.app import App
+from shared.app import App, Inspection
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
+from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.dynamics.client import DynamicsClient
-from shared.domain.change import Lane
+from shared.clients.dynamics.metadata import TableMetadata
+from shared.clients.dynamics.sample import SampleRows, Total
+from shared.clients.dynamics.wire import checked_id
+from shared.clients.dynamics.wire_timeline import Entry
+from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
+from shared.domain.fact import EmailEvent
 from shared.domain.ledger import LedgerRow, Progress, Timings
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Mapping as MappingRules
+from shared.domain.mapping import Mappings, Privacy, Resource
+from shared.domain.metadata import ResourceInfo, TableInfo
+from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded, RemoteFile
 from shared.settings import Settings, read
 from shared.stores.append_log import AppendLog
@@ -29,10 +38,18 @@ from shared.stores.letter import Box, DeadLetter
 from shared.stores.letter_desk import LetterDesk
 from shared.stores.mapping_entry import Applied
 from shared.stores.mappings import BlobMappings
-from shared.stores.memory import MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import (
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.stores.withdrawal import Take
 from shared.telemetry import Telemetry
-from tests.unit.cli.samples import CONTACT_ID, MAPPING, NOW, VALUES
+from shared.timeline_file import ADOBE_TABLES
+from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, VALUES
 
 
 class FakeClock:
@@ -52,29 +69,35 @@ class FakeClock:
 class FakeDynamics(DynamicsClient):
     """`failure` is raised by every method; `refused` are the kinds of event whose table is missing.
 
-    `row` is the contact under test, `rows` are others. Without `writable` a write is an error of the test.
+    `row` is the contact under test, `rows` are others, `entities` rows of custom tables. Without `writable` a write is
+    an error of the test.
     """
 
     def __init__(self, contact: Contact | None) -> None:
         self.row = contact
         self.rows: dict[str, Contact] = {}
+        self.entities: dict[RecordKey, Contact] = {}
         self.writable = False
         self.written: list[Mapping[str, bool]] = []
         self.failure: Exception | None = None
         self.refused: frozenset[str] = frozenset()
+        self.entries: list[Entry] = []
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         self._fail()
-        return self.row if contact_id == CONTACT_ID else None
+        return self.row if record == KEY else self.entities.get(record)
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
         known = {**self.rows, **({CONTACT_ID: self.row} if self.row else {})}
-        return {key: known[key] for key in contact_ids if key in known}
+        return {key: known[key] for key in ids if key in known}
 
     async def whoami(self) -> str:
         self._fail()
         return "5e1f0000-0000-4000-8000-000000000001"
+
+    async def own_user(self) -> str:
+        return await self.whoami()
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         assert self.writable, "a command that only looks must not write"
@@ -82,9 +105,18 @@ class FakeDynamics(DynamicsClient):
         return True
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        raise AssertionError("no command writes to the timeline")
+
+    async def timeline(self, contact_id: str) -> list[Entry]:
         self._fail()
-        assert all(order.fact.contact_id != CONTACT_ID for order in orders)
-        return [Recorded.REFUSED if str(o.fact.event) in self.refused else Recorded.NO_CONTACT for o in orders]
+        checked_id(contact_id)
+        return self.entries
+
+    async def check_timeline_table(self, event: EmailEvent) -> str:
+        self._fail()
+        if str(event) in self.refused:
+            raise Halt(Reason.TIMELINE_TABLES, f"there is no table acme_{event}")
+        return f"acme_{event}"
 
     def _fail(self) -> None:
         if self.failure:
@@ -92,17 +124,22 @@ class FakeDynamics(DynamicsClient):
 
 
 class FakeCampaign(CampaignClient):
-    """With `writable` it behaves as Campaign does; else a write is an error of the test. `calls` lists engine calls."""
+    """With `writable` it behaves as Campaign does; else a write is an error of the test. `calls` lists engine calls.
+
+    `records` of a custom resource by their key. `failure` is raised by every call, or by those called `failure_of`.
+    """
 
     def __init__(self, profile: Profile | None, *, writable: bool = False) -> None:
         self.row = profile
         self.writable = writable
         self.failure: Exception | None = None
+        self.failure_of: str | None = None
         self.progress = Progress.RUNNING
         self.statuses: dict[str, str] = {}
         self.pages: list[Page] = []
         self.count: int | None = None
         self.failures: list[Exception] = []
+        self.records: dict[str, Profile] = {}
         self.calls: list[str] = []
 
     @property
@@ -121,13 +158,33 @@ class FakeCampaign(CampaignClient):
         self._called("update", write=True)
         return self.row is not None
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._called("opt_out", write=True)
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._called("write_flags", write=True)
         return self.row is not None
 
     async def delete_profile(self, handle: str) -> bool:
         self._called("delete_profile", write=True)
         return self.row is not None
+
+    async def record(self, resource: Resource, key_field: str, key: str) -> Profile | None:
+        self._called("record")
+        return self.records.get(key)
+
+    async def any_record(self, resource: Resource) -> Profile | None:
+        self._called("any_record")
+        return next(iter(self.records.values()), None)
+
+    async def create_record(self, resource: Resource, fields: Mapping[str, Value]) -> bool:
+        self._called("create_record", write=True)
+        return not any(key in fields.values() for key in self.records)
+
+    async def update_record(self, resource: Resource, handle: str, fields: Mapping[str, Value]) -> bool:
+        self._called("update_record", write=True)
+        return any(one.handle == handle for one in self.records.values())
+
+    async def delete_record(self, resource: Resource, handle: str) -> bool:
+        self._called("delete_record", write=True)
+        return any(one.handle == handle for one in self.records.values())
 
     async def request_privacy_delete(self, contact_id: str, name: str, privacy: Privacy) -> None:
         self._called("privacy_delete", write=True)
@@ -153,7 +210,7 @@ class FakeCampaign(CampaignClient):
     def _called(self, what: str, *, write: bool = False) -> None:
         assert self.writable or not write, "a command that only looks must not write"
         self.calls.append(what)
-        if self.failure:
+        if self.failure and self.failure_of in (None, what):
             raise self.failure
 
 
@@ -173,6 +230,42 @@ class FakeListing(ProfileListing):
         page = self._left.pop(0)
         assert len(page) <= self.page_size
         return page
+
+
+class FakeTables(TableMetadata):
+    """`described` by name."""
+
+    def __init__(self) -> None:
+        self.described: dict[str, TableInfo] = {}
+
+    async def table(self, name: str) -> TableInfo:
+        return self.described[name]
+
+
+class FakeResources(ResourceMetadata):
+    """`described` by name; a resource that is not in it is not published."""
+
+    def __init__(self) -> None:
+        self.described: dict[str, ResourceInfo] = {}
+
+    async def custom(self, resource: Resource) -> ResourceInfo:
+        if resource.name not in self.described:
+            raise Halt(Reason.CAMPAIGN_MISCONFIGURED, f"{resource.name}: not there, or not published")
+        return self.described[resource.name]
+
+
+class FakeSample(SampleRows):
+    """`found` are the rows, of whatever table; `count` is how many Dataverse says there are."""
+
+    def __init__(self) -> None:
+        self.found: list[Contact] = []
+        self.count = Total(0, at_least=False)
+
+    async def rows(self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
+        return self.found[:count]
+
+    async def total(self, table: str) -> Total:
+        return self.count
 
 
 class FakeDeadLetters(DeadLetters):
@@ -309,7 +402,10 @@ class FakeApp:
         self.dead_letters = FakeDeadLetters()
         self.log = FakeLog()
         self.mappings = FakeMappings()
+        self.tables, self.resources, self.sample = FakeTables(), FakeResources(), FakeSample()
         self.files = FakeFiles()
+        self.family = MemoryFamily()
+        self.entities: tuple[MappingRules, ...] = ()
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -329,18 +425,24 @@ class FakeApp:
         return Ports(
             dynamics=self.dynamics,
             campaign=self.campaign,
+            records=self.campaign,
             events=unused,
             files=self.files,
             read_export=unused,
             ledger=self.ledger,
+            family=self.family,
             deletions=MemoryDeletions(),
+            journal=MemoryJournal(),
+            recollections=MemoryRecollections(),
+            waiting_opt_outs=unused,
+            changed_profiles=unused,
             watermarks=MemoryWatermarks(),
             bus=self.bus,
             clock=self.clock,
             random=Random(1),
             timings=Timings(),
             telemetry=Telemetry(),
-            mapping=lambda: self.mapping,
+            mappings=lambda: Mappings(self.mapping, self.entities),
             refresh_mapping=self._refresh_mapping,
         )
 
@@ -355,9 +457,11 @@ class FakeApp:
             timers=unused,
             dynamics=self.dynamics,
             campaign=self.campaign,
+            inspection=Inspection(self.tables, self.resources, self.sample),
             dead_letters=self.dead_letters,
             letter_desk=self.build_desk(),
             mappings=self.mappings,
+            tables=ADOBE_TABLES,
             close=self._close,
         )
 

@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 from shared.domain.change import Hint, Lane, RecordKey, Source, Why
 from shared.domain.contact import OLDEST, Contact, Flag, Profile, Value
-from shared.domain.mapping import FieldRow, FromColumn, OptOutPair, Privacy
+from shared.domain.mapping import (
+    DeleteMode,
+    FieldRow,
+    FromColumn,
+    Link,
+    Lookup,
+    Mappings,
+    OptOutPair,
+    Privacy,
+    Resource,
+)
 from shared.domain.mapping import Mapping as MappingRules
 from shared.stores.letter import DeadLetter, Place
 from shared.wire import encode
@@ -28,6 +38,38 @@ MAPPING = MappingRules(
     opt_outs=(OptOutPair("donotbulkemail", "blackListEmail"), OptOutPair("donotfax", "blackListFax")),
     privacy=Privacy("gdpr", "d365ExternalId"),
 )
+VEHICLE = RecordKey("new_vehicle", "0f8fad5b-d9cb-469f-a165-708677289510")
+VISIT = RecordKey("new_visit", "0f8fad5b-d9cb-469f-a165-708677289511")
+VEHICLES = MappingRules(
+    version="abc123def456",
+    table="new_vehicle",
+    field_rows=(
+        FieldRow("profileExternalId", FromColumn("new_owner", lookup=Lookup.ID)),
+        FieldRow("vehicleName", FromColumn("new_name")),
+    ),
+    resource=Resource("cusVehicle", "byExternalId", "externalId_parameter"),
+    key_column="new_vehicleid",
+    links=(Link("new_owner", "profileExternalId", "contact"),),
+    delete_mode=DeleteMode.PROFILE_DELETE,
+)
+VISITS = MappingRules(
+    version="abc123def456",
+    table="new_visit",
+    field_rows=(
+        FieldRow("vehicleExternalId", FromColumn("new_vehicle", lookup=Lookup.ID)),
+        FieldRow("dealerExternalId", FromColumn("new_dealer", lookup=Lookup.ID)),
+        FieldRow("cost", FromColumn("new_cost")),
+    ),
+    resource=Resource("cusVisit", "byNumber", "number_parameter"),
+    key_column="new_number",
+    key_field="number",
+    links=(
+        Link("new_vehicle", "vehicleExternalId", "new_vehicle"),
+        Link("new_dealer", "dealerExternalId", "new_vehicle", required=False, cascade=False),
+    ),
+    delete_mode=DeleteMode.PROFILE_DELETE,
+)
+THREE_TABLES = Mappings(MAPPING, (VEHICLES, VISITS))
 VALUES = {
     "DYNAMICS_URL": "https://acme.crm4.dynamics.com",
     "DYNAMICS_AUTHORITY": "https://login.microsoftonline.com/tenant",
@@ -67,6 +109,18 @@ def a_profile(*, opted_out: Mapping[str, Flag] | None = None, **fields: Value) -
     row |= {name.replace("__", "."): value for name, value in fields.items()}
     flags = {"blackListEmail": Flag(False, OLDEST), "blackListFax": Flag(False, OLDEST)}
     return Profile("@handle", row, flags | dict(opted_out or {}))
+
+
+def a_vehicle(**columns: Value) -> Contact:
+    """Of the contact."""
+    row: dict[str, Value] = {"new_owner": CONTACT_ID, "new_name": CANARIES[0]}
+    return Contact(VEHICLE.id, 'W/"1"', NOW - timedelta(days=1), row | columns)
+
+
+def a_visit(**columns: Value) -> Contact:
+    """Of the vehicle."""
+    row: dict[str, Value] = {"new_vehicle": VEHICLE.id, "new_dealer": None, "new_cost": 12.5, "new_number": "S-1"}
+    return Contact(VISIT.id, 'W/"1"', NOW - timedelta(days=1), row | columns)
 
 
 def a_letter(

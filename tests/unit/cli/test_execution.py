@@ -11,14 +11,14 @@ from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
 from shared.errors import Halt, Reason, Retry, Uncertain
 from shared.ports import BusUnavailableError
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
+from tests.unit.cli.samples import KEY, MAPPING, NOW, a_contact, a_profile
 
 OPTED_OUT = {"blackListEmail": Flag(True, NOW)}
 
 
 async def executed(fake: FakeApp) -> tuple[Execution, ...]:
     fake.let_write()
-    return await execute(fake.build(fake.wiring().settings(None)), CONTACT_ID)
+    return await execute(fake.build(fake.wiring().settings(None)), KEY)
 
 
 async def test_both_directions_are_brought_into_line():
@@ -47,7 +47,7 @@ async def test_a_claimed_record_comes_back_later_and_the_opt_outs_are_settled_al
     assert (verify.ending, verify.reason, verify.settled) == ("later", "claimed", False)
     assert verify.remedy is not None
     assert verify.after_s is not None
-    assert verify.after_s >= 9
+    assert 2 < verify.after_s <= 7, "most claims are released long before their end"
     assert optout.reason == "written"
 
 

@@ -7,15 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from cli.explanation import Evidence, explain, gather
+from cli.evidence import Evidence, gather
+from cli.explanation import explain
 from cli.screen import emit
 from shared.domain.contact import OLDEST, Contact, Flag, Profile
 from shared.domain.filters import Condition, Operator
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest
-from shared.domain.mapping import ColumnType, DeleteMode, Mapping, Target, TargetType, TooLong, Types
+from shared.domain.mapping import ColumnType, DeleteMode, Mapping, Mappings, Target, TargetType, TooLong, Types
+from shared.domain.optout import Configuration, OptOutRules, Policy, Said
+from shared.domain.recollection import Recollection
 from shared.flows.contact import Seen, Sight
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CANARIES, CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_profile
+from tests.unit.cli.samples import CANARIES, KEY, MAPPING, NOW, a_contact, a_profile
 
 DAY = timedelta(days=1)
 
@@ -23,7 +26,7 @@ DAY = timedelta(days=1)
 def evidence(
     contact: Contact | None, profile: Seen, ledger: LedgerRow | None = None, mapping: Mapping = MAPPING
 ) -> Evidence:
-    return Evidence(KEY, mapping, ledger or LedgerRow(KEY), contact, profile, NOW)
+    return Evidence(KEY, Mappings(mapping), ledger or LedgerRow(KEY), contact, profile, NOW)
 
 
 def opted_out(value: bool, changed_at=OLDEST) -> Profile:
@@ -32,14 +35,14 @@ def opted_out(value: bool, changed_at=OLDEST) -> Profile:
 
 async def test_gather_asks_each_side_once():
     fake = FakeApp(contact=a_contact(), profile=a_profile())
-    found = await gather(fake.ports(), CONTACT_ID, look=True)
+    found = await gather(fake.ports(), KEY, look=True)
     assert (found.contact, found.profile) == (a_contact(), a_profile())
     assert fake.campaign.calls == ["profile"]
 
 
 async def test_without_a_look_campaign_is_not_asked():
     fake = FakeApp(contact=a_contact(), profile=a_profile())
-    found = await gather(fake.ports(), CONTACT_ID, look=False)
+    found = await gather(fake.ports(), KEY, look=False)
     assert found.profile is Sight.UNSEEN
     assert fake.campaign.calls == []
 
@@ -84,6 +87,41 @@ def test_the_opt_out_rule_is_explained(in_dynamics, in_campaign, changed_at, pre
     assert (pair.dynamics, pair.campaign, pair.prevails) == (in_dynamics, in_campaign, prevails)
     assert because in pair.because
     assert pair.campaign_changed_at == (None if changed_at == OLDEST else changed_at)
+
+
+LEAST = OptOutRules(policy=Policy.LEAST_PERMISSIVE)
+BY_COLUMN = OptOutRules(policy=Policy.ATTRIBUTE_TIMESTAMPS)
+
+
+@pytest.mark.parametrize(
+    ("rules", "in_dynamics", "changed_at", "prevails", "because"),
+    [
+        (LEAST, True, NOW, True, "opted out on either side"),
+        (OptOutRules(Configuration.DYNAMICS_TO_CAMPAIGN), False, NOW, False, "dynamics_to_campaign"),
+        (BY_COLUMN, True, NOW, False, "after the Dynamics column"),
+        (BY_COLUMN, False, NOW - 9 * DAY, False, "the Dynamics column changed after"),
+        (BY_COLUMN, True, NOW - 5 * DAY, True, "the Dynamics column is not older"),
+    ],
+)
+def test_every_rule_is_explained(rules, in_dynamics, changed_at, prevails, because):
+    mapping = replace(MAPPING, opt_out_rules=rules)
+    row = a_contact(donotbulkemail=in_dynamics)
+    said = Said(in_dynamics, NOW - 5 * DAY)
+    read = evidence(row, opted_out(not in_dynamics, changed_at))
+    past = Recollection(KEY, said={"donotbulkemail": said}, etag="v1")
+    (pair, *_) = explain(replace(read, mappings=Mappings(mapping), past=past), show_values=False).opt_outs
+    assert pair.prevails is prevails
+    assert because in pair.because
+
+
+async def test_where_times_decide_the_past_is_read():
+    row = replace(a_contact(), modified_by="5e1f0000-0000-4000-8000-000000000001")
+    fake = FakeApp(contact=row, profile=opted_out(True, NOW))
+    left = {"donotbulkemail": False, "donotfax": row.columns.get("donotfax")}
+    ports = fake.ports()
+    await ports.recollections.put(Recollection(KEY, person_at=NOW - 9 * DAY, left=left))
+    found = await gather(ports, KEY, look=True)
+    assert explain(found, show_values=False).opt_outs[0].dynamics_modified_on == NOW - 9 * DAY
 
 
 def test_one_side_alone_has_no_verdict():

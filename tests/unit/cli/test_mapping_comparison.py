@@ -13,7 +13,8 @@ from shared.domain.contact import OLDEST, Contact, Value
 from shared.domain.conversion import Target, TargetType, Types
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup, Picklist, TooLong
 from shared.domain.filters import All, Any, Condition, Not, Operator
-from shared.domain.mapping import DeleteMode, Mapping, OptOutPair, Privacy
+from shared.domain.mapping import DeleteMode, Mapping, Mappings, OptOutPair, Privacy
+from shared.domain.optout import Configuration, OptOutRules, Policy
 
 ACTIVE = Condition("statecode", Operator.EQUALS, 0)
 OLD = Mapping("old", "contact", (FieldRow("lastName", FromColumn("lastname")), FieldRow("fax", FromColumn("fax"))))
@@ -93,6 +94,18 @@ def test_what_the_bridge_would_do_in_another_way_is_said_in_words():
     ]
 
 
+def test_a_change_of_the_opt_out_rules_is_said_in_words():
+    pair = OptOutPair("followemail", "blackListEmail", inverse=True, regulation="ccpa")
+    rules = OptOutRules(Configuration.CAMPAIGN_TO_DYNAMICS, Policy.LEAST_PERMISSIVE, {"ccpa": 15})
+    before = replace(OLD, opt_outs=(), opt_out_rules=OptOutRules(regulations={"ccpa": 10}))
+    assert list(words(before, replace(OLD, opt_outs=(pair,), opt_out_rules=rules))) == [
+        "opt-out blackListEmail is new: followemail (inverse; under ccpa)",
+        "opt-out configuration: bidirectional → campaign_to_dynamics",
+        "opt-out policy: adobe → least_permissive",
+        "regulation ccpa: 10 days → 15 days",
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -116,14 +129,14 @@ def test_a_filter_is_one_line():
 
 
 def test_lines_and_words_belong_to_their_names():
-    found = difference(Named("version 1", "a\nb\n", OLD), Named("new.yaml", "a\nc\n", NEW))
+    found = difference(Named("version 1", "a\nb\n", Mappings(OLD)), Named("new.yaml", "a\nc\n", Mappings(NEW)))
     assert found.lines == ("--- version 1", "+++ new.yaml", "@@ -1,2 +1,2 @@", " a", "-b", "+c")
     assert found.summary
-    same = difference(Named("version 1", "a", OLD), Named("new.yaml", "a", OLD))
+    same = difference(Named("version 1", "a", Mappings(OLD)), Named("new.yaml", "a", Mappings(OLD)))
     assert (same.lines, same.summary) == ((), ())
 
 
 def test_a_text_that_does_not_parse_is_compared_line_by_line_only():
-    found = difference(Named("version 1", "a", OLD), Named("new.yaml", "b", None))
+    found = difference(Named("version 1", "a", Mappings(OLD)), Named("new.yaml", "b", None))
     assert found.lines
     assert found.summary == ()

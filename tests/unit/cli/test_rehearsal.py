@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cli.explanation import gather
+from cli.evidence import gather
 from cli.rehearsal import Rehearsal, rehearse
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.contact import Flag
@@ -34,7 +34,7 @@ CONTACTS = {"gone": None, "there": a_contact()}
 
 
 async def rehearsed(fake: FakeApp, why: Why, *, look: bool = True) -> Rehearsal:
-    return await rehearse(fake.ports(), await gather(fake.ports(), CONTACT_ID, look=look), why)
+    return await rehearse(fake.ports(), await gather(fake.ports(), KEY, look=look), why)
 
 
 def orders(rehearsal: Rehearsal) -> str:
@@ -125,7 +125,7 @@ async def test_opt_outs_are_named_with_the_side_that_is_written():
     fake = FakeApp(contact=a_contact(donotfax=True), profile=a_profile(opted_out=flags))
     told = await rehearsed(fake, Why.OPTOUT)
     assert "write to Dynamics, if the row is still this version: donotbulkemail = TRUE" in orders(told)
-    assert "opt the profile out: blackListFax = TRUE" in orders(told)
+    assert "write the profile's opt-outs: blackListFax = TRUE" in orders(told)
 
 
 async def test_what_was_not_looked_at_is_left_open():

@@ -52,6 +52,7 @@ def test_secrets_are_marked_and_no_value_is_kept():
     found = by_name(VALUES)
     assert {name for name, setting in found.items() if setting.secret} == {
         "DYNAMICS_CLIENT_SECRET",
+        "DYNAMICS_CLIENT_CERTIFICATE",
         "CAMPAIGN_CLIENT_SECRET",
         "WEBHOOK_SECRETS",
         "OPTOUT_SFTP_KEY",

@@ -123,6 +123,15 @@ def test_an_unknown_key_is_no_profile():
     assert is_unknown_key(text(404, json.dumps(UNKNOWN_KEY)))
 
 
+@pytest.mark.parametrize("body", [f"{GENERIC} Error rc=-2003", GENERIC])
+def test_a_404_without_a_document_to_find_is_an_address_that_leads_nowhere(body):
+    assert not is_unknown_key(text(404, body))
+    for read in (lambda r: wire.read_profile(r, ID), lambda r: wire.read_updated(r, ()), wire.read_list):
+        with pytest.raises(Halt) as caught:
+            read(text(404, json.dumps(body)))
+        assert caught.value.reason is Reason.CAMPAIGN_MISCONFIGURED
+
+
 def test_a_404_of_the_gateway_is_not_an_unknown_key():
     for read in (lambda r: wire.read_profile(r, ID), lambda r: wire.read_updated(r, ())):
         with pytest.raises(Halt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +11,17 @@ import pytest
 from shared.clients.calls import Response
 from shared.clients.campaign.config import CampaignConfig
 from shared.clients.campaign.metadata import (
+    custom_request,
     extension_request,
+    filters_url,
     is_extension,
     read_extension,
+    read_filters,
     read_resource,
     resource_request,
 )
 from shared.domain.conversion import Target, TargetType
+from shared.domain.mapping import Resource
 from shared.domain.metadata import FieldInfo
 from shared.errors import Halt, Reason, Retry
 
@@ -91,6 +96,55 @@ def test_an_extension_is_found_in_the_index():
     with pytest.raises(Halt) as caught:
         read_extension(answer({"apiName": "resourceType"}), "profile")
     assert caught.value.reason is Reason.CAMPAIGN_MISCONFIGURED
+
+
+VEHICLE = Resource("cusVehicle", "byExternalId", "externalId_parameter")
+
+
+def test_a_custom_resource_is_described_where_it_lives():
+    base = "https://mc.adobe.io/acme/campaign"
+    assert custom_request(CONFIG, VEHICLE).url == f"{base}/profileAndServicesExt/resourceType/cusVehicle"
+    unlinked = replace(VEHICLE, linked=False)
+    assert custom_request(CONFIG, unlinked).url == f"{base}/customResources/resourceType/cusVehicle"
+
+
+def test_filters_are_told_with_their_parameters_by_a_sample_address():
+    described = {
+        "byExternalId": {
+            "PKey": "@1",
+            "data": "/profileAndServicesExt/cusVehicle/byExternalId?externalId_parameter=$value",
+        },
+        "byOwnerAndAge": {
+            "data": "https://mc.adobe.io/acme/campaign/x/byOwnerAndAge?a_parameter=$value&b_parameter=$value"
+        },
+        "byNobody": {"data": "/profileAndServicesExt/cusVehicle/byNobody"},
+        "unreadable": {"data": 7},
+        "note": "no filter",
+    }
+    assert read_filters(answer(described)) == {
+        "byExternalId": frozenset({"externalId_parameter"}),
+        "byOwnerAndAge": frozenset({"a_parameter", "b_parameter"}),
+        "byNobody": frozenset(),
+    }
+
+
+@pytest.mark.parametrize("response", [answer({}), answer({"byX": {}}, 404), answer({"note": 1})])
+def test_filters_that_are_not_told_are_not_judged(response):
+    assert read_filters(response) is None
+
+
+@pytest.mark.parametrize(
+    ("filters", "followed"),
+    [
+        ({"href": f"{CONFIG.url}/profileAndServicesExt/resourceType/@1"}, True),
+        ({"href": "https://elsewhere.test/resourceType/@1"}, False),
+        ({"href": 7}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_the_token_goes_to_no_other_host(filters, followed):
+    assert (filters_url(answer({"filters": filters}), CONFIG) is not None) is followed
 
 
 @pytest.mark.parametrize("read", [read_resource, lambda response: read_extension(response, "profile")])

@@ -76,8 +76,8 @@ def test_a_new_profile_always_carries_its_key_and_only_true_opt_outs():
 
 
 def test_an_opt_out_sends_nothing_else():
-    request = wire.opt_out_request(CONFIG, "@p", frozenset({"ccpaOptOut"}))
-    assert (request.method, sent(request)) == ("PATCH", {"ccpaOptOut": True})
+    request = wire.flags_request(CONFIG, "@p", {"ccpaOptOut": True, "blackList": False})
+    assert (request.method, sent(request)) == ("PATCH", {"ccpaOptOut": True, "blackList": False})
 
 
 @pytest.mark.parametrize("fields", [{"location": "x", "location.city": "y"}, {"location.city": "y", "location": "x"}])

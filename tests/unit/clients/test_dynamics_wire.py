@@ -34,11 +34,13 @@ def error(status: int, code: str) -> Response:
 
 
 def test_a_read_asks_for_the_mapped_columns_of_many_rows_at_once():
-    request = wire.contacts_request(CONFIG, ("firstname", "_parentcustomerid_value", "modifiedon"), [A.upper(), B])
+    request = wire.rows_request(
+        CONFIG, wire.CONTACTS, ("firstname", "_parentcustomerid_value", "modifiedon"), [A.upper(), B]
+    )
     parts = urlsplit(request.url)
     assert parts.path == "/api/data/v9.2/contacts"
     assert parse_qs(parts.query) == {
-        "$select": ["firstname,_parentcustomerid_value,modifiedon,contactid"],
+        "$select": ["firstname,_parentcustomerid_value,modifiedon,contactid,_modifiedby_value"],
         "$filter": [f"Microsoft.Dynamics.CRM.In(PropertyName='contactid',PropertyValues=['{A}','{B}'])"],
     }
     assert request.headers["Prefer"] == 'odata.include-annotations="OData.Community.Display.V1.FormattedValue"'
@@ -48,7 +50,7 @@ def test_a_read_asks_for_the_mapped_columns_of_many_rows_at_once():
 @pytest.mark.parametrize("text", ["", "1", "x') or 1 eq 1", f"{A}'"])
 def test_only_a_guid_goes_into_an_address(text):
     with pytest.raises(ValueError, match="not a GUID"):
-        wire.contacts_request(CONFIG, (), [text])
+        wire.rows_request(CONFIG, wire.CONTACTS, (), [text])
     with pytest.raises(ValueError, match="not a GUID"):
         wire.opt_outs_request(CONFIG, text, {}, 'W/"1"')
 
@@ -56,10 +58,10 @@ def test_only_a_guid_goes_into_an_address(text):
 @pytest.mark.parametrize(("columns", "least", "most"), [(3, 100, 100), (800, 100, 100), (1050, 2, 99), (2000, 1, 1)])
 def test_an_address_stays_within_what_dataverse_takes(columns, least, most):
     names = [f"new_somecolumnofacustomer{number:04}" for number in range(columns)]
-    ids = wire.ids_per_read(CONFIG, names)
+    ids = wire.ids_per_read(CONFIG, wire.CONTACTS, names)
     assert least <= ids <= most
     if ids > 1:
-        assert len(wire.contacts_request(CONFIG, names, [A] * ids).url) <= 32 * 1024
+        assert len(wire.rows_request(CONFIG, wire.CONTACTS, names, [A] * ids).url) <= 32 * 1024
 
 
 def row(**changes: object) -> dict[str, object]:
@@ -85,7 +87,7 @@ COLUMNS = ("birthdate", "creditlimit", "donotemail", "fax", "firstname", "gender
 
 
 def test_a_row_becomes_a_contact_with_plain_values_and_their_labels():
-    assert wire.read_contacts(answer(200, {"value": [row()]}), COLUMNS) == {
+    assert wire.read_rows(answer(200, {"value": [row()]}), wire.CONTACTS, COLUMNS) == {
         A: Contact(
             id=A,
             version='W/"468026"',
@@ -105,7 +107,7 @@ def test_a_row_becomes_a_contact_with_plain_values_and_their_labels():
 
 
 def test_no_rows_are_no_contacts():
-    assert wire.read_contacts(answer(200, {"value": []}), COLUMNS) == {}
+    assert wire.read_rows(answer(200, {"value": []}), wire.CONTACTS, COLUMNS) == {}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_no_rows_are_no_contacts():
 )
 def test_an_answer_that_is_not_whole_never_reads_as_a_missing_contact(document):
     with pytest.raises(Retry) as caught:
-        wire.read_contacts(answer(200, document), COLUMNS)
+        wire.read_rows(answer(200, document), wire.CONTACTS, COLUMNS)
     assert caught.value.reason is Reason.DYNAMICS_UNREACHABLE
     assert "Ann" not in str(caught.value)
 
@@ -139,7 +141,7 @@ def test_an_answer_that_is_not_whole_never_reads_as_a_missing_contact(document):
     ],
 )
 def test_refused_reads(response, kind, reason, detail):
-    for read in (lambda r: wire.read_contacts(r, COLUMNS), wire.read_whoami):
+    for read in (lambda r: wire.read_rows(r, wire.CONTACTS, COLUMNS), wire.read_whoami):
         with pytest.raises(kind) as caught:
             read(response)
         assert (type(caught.value), caught.value.reason, caught.value.detail) == (kind, reason, detail)
@@ -191,3 +193,46 @@ def test_a_lookup_is_asked_for_under_the_web_apis_name_and_given_under_its_own()
     contact = wire.by_column(Contact("id", "1", datetime(2026, 1, 1, tzinfo=UTC), read, labels), names)
     assert contact.columns == {"firstname": "Ada", "parentcustomerid": read["_parentcustomerid_value"]}
     assert contact.labels == {"parentcustomerid": "Contoso"}
+
+
+VEHICLES = wire.TableName("new_vehicles", "new_vehicleid")
+
+
+def test_what_a_custom_table_is_called_is_asked_by_its_logical_name():
+    request = wire.table_name_request(CONFIG, "new_vehicle")
+    assert urlsplit(request.url).path == "/api/data/v9.2/EntityDefinitions(LogicalName='new_vehicle')"
+    assert parse_qs(urlsplit(request.url).query) == {"$select": ["EntitySetName,PrimaryIdAttribute"]}
+    assert request.repeatable
+    named = answer(200, {"EntitySetName": "new_vehicles", "PrimaryIdAttribute": "new_vehicleid"})
+    assert wire.read_table_name(named) == VEHICLES
+
+
+@pytest.mark.parametrize("name", ["", "new_vehicle')/Keys('x", "new vehicle", "véhicule", "1st"])
+def test_a_table_name_cannot_leave_its_place(name):
+    with pytest.raises(ValueError, match="logical name"):
+        wire.table_name_request(CONFIG, name)
+
+
+@pytest.mark.parametrize("document", [{}, {"EntitySetName": "x"}, {"EntitySetName": 1, "PrimaryIdAttribute": "y"}])
+def test_a_table_whose_name_is_not_told_is_asked_again(document):
+    with pytest.raises(Retry, match="not readable"):
+        wire.read_table_name(answer(200, document))
+
+
+def test_a_table_that_dataverse_does_not_know_halts():
+    with pytest.raises(Halt):
+        wire.read_table_name(error(404, "0x80060888"))
+
+
+def test_rows_of_a_custom_table_are_asked_for_and_read_under_its_own_names():
+    request = wire.rows_request(CONFIG, VEHICLES, ("new_vin",), [A.upper(), B])
+    assert parse_qs(urlsplit(request.url).query) == {
+        "$select": ["new_vin,new_vehicleid,modifiedon"],
+        "$filter": [f"Microsoft.Dynamics.CRM.In(PropertyName='new_vehicleid',PropertyValues=['{A}','{B}'])"],
+    }
+    assert (request.kind, urlsplit(request.url).path) == ("new_vehicles", "/api/data/v9.2/new_vehicles")
+    row = {"@odata.etag": 'W/"1"', "new_vehicleid": A.upper(), "modifiedon": "2026-02-03T04:05:06Z", "new_vin": "V1"}
+    (read,) = wire.read_rows(answer(200, {"value": [row]}), VEHICLES, ("new_vin",)).values()
+    assert (read.id, read.columns) == (A, {"new_vin": "V1"})
+    with pytest.raises(Retry, match="new_vehicles"):
+        wire.read_rows(answer(200, {"value": [{**row, "new_vehicleid": None}]}), VEHICLES, ("new_vin",))

@@ -28,8 +28,8 @@ class Source:
         return seen
 
 
-def loader(source: Source, *, window_s: float = 0.0, limit: int = 100) -> Loader[str]:
-    return Loader(source.fetch, window_s=window_s, limit=lambda: limit)
+def loader(source: Source, *, window_s: float = 0.0, limit: int = 100, at_once: int = 9) -> Loader[str]:
+    return Loader(source.fetch, window_s=window_s, limit=lambda: limit, at_once=at_once)
 
 
 async def test_reads_of_one_moment_become_one_request_without_repeats():
@@ -59,6 +59,42 @@ async def test_a_full_batch_leaves_at_once_and_the_rest_goes_in_the_next():
     results = await asyncio.gather(*(reads.read(str(n)) for n in range(7)))
     assert results == [str(n) for n in range(7)]
     assert source.batches == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+
+async def test_while_reads_are_under_way_the_next_batch_stays_open():
+    source = Source({"a": "A", "b": "B", "c": "C"})
+    source.gate.clear()
+    reads = loader(source, at_once=1)
+    first = asyncio.ensure_future(reads.read("a"))
+    await source.asked.wait()
+    waiting = [asyncio.ensure_future(reads.read("b"))]
+    await asyncio.sleep(0.01)
+    waiting.append(asyncio.ensure_future(reads.read("c")))
+    await asyncio.sleep(0.01)
+    assert source.batches == [["a"]]
+    source.gate.set()
+    assert await asyncio.gather(first, *waiting) == ["A", "B", "C"]
+    assert source.batches == [["a"], ["b", "c"]]
+
+
+async def test_a_full_batch_that_waits_takes_no_more_keys_and_a_failed_fetch_frees_its_turn():
+    source = Source({str(n): str(n) for n in range(5)})
+    failures = [OSError("down")]
+
+    async def fetch(keys: Sequence[str]) -> dict[str, str]:
+        answer = await source.fetch(keys)
+        if failures:
+            raise failures.pop()
+        return answer
+
+    source.gate.clear()
+    reads = Loader(fetch, window_s=0.0, limit=lambda: 2, at_once=1)
+    tasks = [asyncio.ensure_future(reads.read(str(n))) for n in range(5)]
+    await asyncio.sleep(0.01)
+    source.gate.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [str(result) for result in results] == ["down", "down", "2", "3", "4"]
+    assert source.batches == [["0", "1"], ["2", "3"], ["4"]]
 
 
 async def test_a_full_batch_does_not_wait_for_its_window():
@@ -103,7 +139,7 @@ async def test_a_failed_fetch_fails_all_of_its_readers_and_nobody_else():
             raise RuntimeError("down")
         return dict.fromkeys(keys, "fine")
 
-    reads: Loader[str] = Loader(fetch, window_s=0.0, limit=lambda: 100)
+    reads: Loader[str] = Loader(fetch, window_s=0.0, limit=lambda: 100, at_once=9)
     results = await asyncio.gather(reads.read("a"), reads.read("b"), return_exceptions=True)
     assert [type(result) for result in results] == [RuntimeError, RuntimeError]
     fail = False

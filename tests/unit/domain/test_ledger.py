@@ -39,3 +39,10 @@ def test_strict_bounds_also_leave_time_for_a_stall_before_the_send() -> None:
     timings = Timings(strict=True, claim_s=390)
     assert timings.reserve_s == 330
     assert timings.last_send(Claim("token", after(390))) == after(60)
+
+
+def test_a_claimed_record_is_looked_at_soon_then_less_often_and_at_the_claims_end_at_last() -> None:
+    claim = Claim("token", after(100))
+    looks = [claim.look_again_s(after(0), attempt) for attempt in (0, 1, 2, 5, 6, 500)]
+    assert looks == [2, 4, 8, 64, 100, 100]
+    assert claim.look_again_s(after(99), 0) == 1

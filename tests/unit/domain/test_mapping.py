@@ -125,7 +125,7 @@ def test_a_profile_differs_where_a_mapped_field_does(seen: dict[str, Value], dif
 def test_campaign_shows_an_empty_field_as_an_empty_text(wanted: Value, seen: object, differs: bool) -> None:
     fields = {} if seen is ... else {"x": seen}
     there = Profile("@1", fields)  # type: ignore[arg-type]
-    assert Desired({}, {"x": wanted}, "digest", {}).differs_from(there) is differs
+    assert Desired({}, {"x": wanted}, "digest", {}, "id").differs_from(there) is differs
 
 
 def test_opt_outs_differ_only_where_both_sides_have_them() -> None:

@@ -189,7 +189,7 @@ CASES = [
 
 
 def mapping(case: Case) -> Mapping:
-    return replace(read(text(*case.rows)), types=case.types)
+    return replace(read(text(*case.rows)).contact, types=case.types)
 
 
 def desired(case: Case) -> Desired:
@@ -207,17 +207,17 @@ def test_what_a_field_row_can_do(case: Case) -> None:
 
 
 def test_table_pair_and_key_pair() -> None:
-    found = read(text())
+    found = read(text()).contact
     assert (found.table, found.resource, found.key_column, found.key_field) == (
         "contact",
-        "profile",
+        None,
         "contactid",
         "externalId",
     )
 
 
 def test_apply_updates_off_is_written_at_creation_only() -> None:
-    found = read(text(ROW, "{dynamics: leadsourcecode, campaign: cusSource, apply_updates: false}"))
+    found = read(text(ROW, "{dynamics: leadsourcecode, campaign: cusSource, apply_updates: false}")).contact
     before = found.desired(Contact(ID, "1", NOW, {"firstname": "Ada", "leadsourcecode": 1}))
     after = found.desired(Contact(ID, "2", NOW, {"firstname": "Ada", "leadsourcecode": 2}))
     assert after.fields == {"firstName": "Ada", "cusSource": 2}
@@ -226,7 +226,7 @@ def test_apply_updates_off_is_written_at_creation_only() -> None:
 
 
 def test_many_columns_into_one_field_need_a_template() -> None:
-    assert parse(text(ROW, "{dynamics: nickname, campaign: firstName}")).mapping is None
+    assert parse(text(ROW, "{dynamics: nickname, campaign: firstName}")).mappings is None
 
 
 @pytest.mark.parametrize(
@@ -236,29 +236,29 @@ def test_many_columns_into_one_field_need_a_template() -> None:
 )
 def test_filters_joined_by_and_or(group: str, statecode: int, passes: bool) -> None:
     conditions = "[{column: statecode, is: equals, value: 0}, {column: address1_city, is: equals, value: london}]"
-    found = read(text(table=f"filters: {{{group}: {conditions}}}"))
+    found = read(text(table=f"filters: {{{group}: {conditions}}}")).contact
     row = Contact(ID, "1", NOW, {"statecode": statecode, "address1_city": "London"})
     assert found.passes(row) is passes
     assert {"statecode", "address1_city"} <= found.field_columns, "columns that are not mapped count as well"
 
 
 def test_without_a_filter_everyone_passes() -> None:
-    assert read(text()).passes(Contact(ID, "1", NOW, {}))
+    assert read(text()).contact.passes(Contact(ID, "1", NOW, {}))
 
 
 @pytest.mark.parametrize("answer", ["leave", "delete"])
 def test_delete_what_is_filtered_out(answer: str) -> None:
     condition = "filters: {column: statecode, is: equals, value: 0}"
-    assert read(text(table=f"{condition}\n    when_filtered_out: {answer}")).when_filtered_out == answer
+    assert read(text(table=f"{condition}\n    when_filtered_out: {answer}")).contact.when_filtered_out == answer
 
 
 @pytest.mark.parametrize("mode", ["privacy_request", "profile_delete", "ignore"])
 def test_apply_deletes(mode: str) -> None:
-    assert read(text(table=f"delete_mode: {mode}")).delete_mode == mode
+    assert read(text(table=f"delete_mode: {mode}")).contact.delete_mode == mode
 
 
 def test_the_shipped_mapping_is_contact_to_profile() -> None:
     shipped = parse((Path(__file__).resolve().parents[3] / "mapping.yaml").read_text(encoding="utf-8"))
     assert not [finding for finding in shipped.findings if finding.severity is Severity.ERROR]
-    assert shipped.mapping is not None
-    assert shipped.mapping.table == "contact"
+    assert shipped.mappings is not None
+    assert shipped.mappings.contact.table == "contact"

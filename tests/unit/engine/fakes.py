@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.clients.campaign.export import read as read_export
-from shared.domain.change import Lane
+from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
-from shared.domain.mapping import Privacy
+from shared.domain.mapping import Mappings, Privacy
+from shared.domain.timeline import TimelineRules
 from shared.engine.deliver import Delivery, Engine, Patience
+from shared.optout_ports import ChangedProfile
 from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
-from shared.stores.memory import MemoryBus, MemoryDeletions, MemoryLedger, MemoryWatermarks
+from shared.stores.memory import (
+    MemoryBus,
+    MemoryDeletions,
+    MemoryFamily,
+    MemoryJournal,
+    MemoryLedger,
+    MemoryRecollections,
+    MemoryWatermarks,
+)
 from shared.telemetry import Telemetry
 from shared.wire import Message, encode
 from tests.unit.examples import MAPPING, NOW, contact, profile
+
+BRIDGE = "9b7e4d20-0000-4000-8000-000000000001"  # the system user as which the bridge writes
 
 
 class SetClock:
@@ -47,6 +59,7 @@ class OneContact:
     failure: Exception | None = None
     conflicts: int = 0
     recorded: Sequence[Recorded] = ()
+    too_much: Exception | None = None
     writes: list[Mapping[str, bool]] = field(default_factory=list)
     orders: list[Sequence[RecordActivity]] = field(default_factory=list)
     compared: list[Sequence[str]] = field(default_factory=list)
@@ -56,15 +69,19 @@ class OneContact:
         if self.failure is not None:
             raise self.failure
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         self.reads += 1
         self._fail()
         return self.row
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
-        self.compared.append(contact_ids)
-        return {self.row.id: self.row} if self.row is not None and self.row.id in contact_ids else {}
+        self.compared.append(ids)
+        return {self.row.id: self.row} if self.row is not None and self.row.id in ids else {}
+
+    async def own_user(self) -> str:
+        self._fail()
+        return BRIDGE
 
     async def write_opt_outs(self, contact_id: str, columns: Mapping[str, bool], version: str) -> bool:
         self._fail()
@@ -76,6 +93,8 @@ class OneContact:
 
     async def record_activities(self, orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
         self._fail()
+        if self.too_much is not None:
+            raise self.too_much
         self.orders.append(orders)
         return self.recorded or [Recorded.DONE] * len(orders)
 
@@ -107,8 +126,8 @@ class OneProfile:
         self._call("update")
         return self.there is not None
 
-    async def opt_out(self, handle: str, attributes: frozenset[str]) -> bool:
-        self._call(f"opt_out {sorted(attributes)}")
+    async def write_flags(self, handle: str, attributes: Mapping[str, bool]) -> bool:
+        self._call(f"flags {dict(sorted(attributes.items()))}")
         return not self.vanishes
 
     async def delete_profile(self, handle: str) -> bool:
@@ -125,14 +144,46 @@ class OneProfile:
 
 @dataclass
 class Journal:
-    """The `EmailEvents` port: pages by the position that they follow."""
+    """The `EmailEvents` port: pages by the position that they follow. `meanwhile` happens while a page is fetched."""
 
     pages: dict[str | None, EventPage] = field(default_factory=dict)
     asked: list[str | None] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
 
     async def page(self, since: str | None) -> EventPage:
         self.asked.append(since)
+        self.meanwhile()
         return self.pages.get(since, EventPage((), None))
+
+
+@dataclass
+class Waiting:
+    """The `WaitingOptOuts` port."""
+
+    messages: list[bytes] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def bodies(self) -> AsyncIterator[bytes]:
+        if self.failure is not None:
+            raise self.failure
+        for body in self.messages:
+            yield body
+
+
+@dataclass
+class Changes:
+    """The `ChangedProfiles` port. `failure` comes after the pages."""
+
+    pages: list[list[ChangedProfile]] = field(default_factory=list)
+    asked: list[datetime] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def changed_since(self, moment: datetime) -> AsyncIterator[Sequence[ChangedProfile]]:
+        self.asked.append(moment)
+        for page in self.pages:
+            yield page
+        if self.failure is not None:
+            raise self.failure
 
 
 class Folder:
@@ -172,6 +223,10 @@ class Known:
         self.folder = Folder()
         self.ledger = MemoryLedger()
         self.deletions = MemoryDeletions()
+        self.decisions = MemoryJournal()
+        self.recollections = MemoryRecollections()
+        self.waiting = Waiting()
+        self.changes = Changes()
         self.watermarks = MemoryWatermarks()
         self.bus = MemoryBus(self.clock.now)
         self.telemetry = Telemetry()
@@ -179,20 +234,31 @@ class Known:
         self.ports = Ports(
             dynamics=self.dynamics,
             campaign=self.campaign,
+            records=None,  # type: ignore[arg-type]  # no custom tables here
             events=self.journal,
             files=self.folder,
             read_export=read_export,
             ledger=self.ledger,
+            family=MemoryFamily(),
             deletions=self.deletions,
+            journal=self.decisions,
+            recollections=self.recollections,
+            waiting_opt_outs=self.waiting,
+            changed_profiles=self.changes,
             watermarks=self.watermarks,
             bus=self.bus,
             clock=self.clock,
             random=random.Random(7),
             timings=Timings(),
             telemetry=self.telemetry,
-            mapping=lambda: self.mapping,
+            mappings=lambda: Mappings(self.mapping),
         )
         self.engine = Engine(self.ports, self.telemetry, Patience(timedelta(days=7), timedelta(days=2)))
+
+    def show(self, rules: TimelineRules) -> None:
+        """The timeline is configured otherwise."""
+        self.ports = replace(self.ports, timeline=rules)
+        self.engine = Engine(self.ports, self.telemetry, self.engine.patience)
 
     def in_lane(self, lane: Lane) -> list[Outgoing]:
         """What was sent there and not taken."""

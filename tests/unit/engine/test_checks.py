@@ -100,4 +100,4 @@ async def test_the_timer_ends_early_when_campaign_is_away(world: Known, lines: L
 
 async def test_the_event_timer_tells_what_it_did(world: Known, lines: Lines) -> None:
     await Timers(world.ports, settle_s=1, event_limit=1).event_egress()
-    assert lines("counted") == [{"what": "event_egress", "facts": 0, "unreadable": 0, "at_end": True}]
+    assert lines("counted") == [{"what": "event_egress", "facts": 0, "skipped": 0, "unreadable": 0, "at_end": True}]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shared.domain.change import Lane
-from shared.domain.fact import Fact
+from shared.domain.fact import EmailEvent, Fact
+from shared.domain.timeline import TimelineRules
 from shared.engine.egress import CHUNK, WATERMARK, Egress, run
 from shared.ports import BusUnavailableError, EventPage
 from shared.wire import decode_facts
@@ -83,3 +86,31 @@ async def test_events_with_long_addresses_still_fit_into_messages(world: Known) 
     await run(world.ports, 100)
     assert len(sent(world)) == CHUNK
     assert all(len(message.body) < LARGEST_MESSAGE_BYTES for message in world.in_lane(Lane.TIMELINE))
+
+
+async def test_kinds_that_are_switched_off_do_not_travel(world: Known) -> None:
+    world.show(TimelineRules(events=frozenset({EmailEvent.OPEN})))
+    opened = replace(fact(2), event=EmailEvent.OPEN)
+    world.journal.pages = {None: EventPage((fact(1), opened, fact(3)), "p1")}
+    assert await run(world.ports, 100) == Egress(facts=1, unreadable=0, at_end=True, skipped=2)
+    assert sent(world) == ["event-2"]
+    assert world.watermarks.values == {WATERMARK: "p1"}
+
+
+async def test_a_run_ends_with_its_time_and_the_next_goes_on(world: Known) -> None:
+    world.journal.pages = {None: EventPage(facts(0, 1), "p1"), "p1": EventPage(facts(1, 1), "p2")}
+    world.journal.meanwhile = lambda: world.clock.pass_(10)
+    assert await run(world.ports, 100, 5) == Egress(facts=1, unreadable=0, at_end=False)
+    assert await run(world.ports, 100, 25) == Egress(facts=1, unreadable=0, at_end=True)
+    assert sent(world) == ["event-0", "event-1"]
+
+
+async def test_ten_times_the_limit_drains_in_ten_runs(world: Known) -> None:
+    pages = [None, *(f"p{number}" for number in range(1, 21))]
+    world.journal.pages = {
+        at: EventPage(facts(500 * number, 500), pages[number + 1]) for number, at in enumerate(pages[:-1])
+    }
+    runs = [await run(world.ports, 1_000) for _ in range(11)]
+    assert [done.facts for done in runs] == [1_000] * 10 + [0]
+    assert runs[-1].at_end
+    assert len(set(sent(world))) == 10_000

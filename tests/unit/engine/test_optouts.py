@@ -28,7 +28,7 @@ async def test_sides_that_agree_cost_no_write(world: Known, lines: Lines) -> Non
 async def test_an_opt_out_in_dynamics_goes_to_campaign(world: Known, lines: Lines) -> None:
     world.dynamics.row = contact(no_mail=True)
     await settle(world)
-    assert world.campaign.calls == ["profile", "opt_out ['blackListEmail']"]
+    assert world.campaign.calls == ["profile", "flags {'blackListEmail': True}"]
     assert reasons(lines) == ["written"]
 
 

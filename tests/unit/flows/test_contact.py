@@ -215,8 +215,8 @@ def test_step_7_a_creation_carries_opt_outs_only_as_true(
 
 def test_step_9_a_written_row_is_present_and_free() -> None:
     before = situation(seen(OTHER, flags=frozenset({"x"})))
-    row = stored(before, claimed(before, "token", Timings()), "digest")
-    assert (row.state, row.claim, row.check_at, row.flags) == (Present("digest"), None, None, frozenset())
+    row = stored(before, claimed(before, "token", Timings()), MAPPING.desired(contact()), MAPPING, parents_there=True)
+    assert (row.state, row.claim, row.check_at, row.flags) == (SAME, None, None, frozenset())
 
 
 def test_step_9_a_deleted_row_keeps_its_opt_outs_its_witness_and_its_request() -> None:
@@ -224,22 +224,22 @@ def test_step_9_a_deleted_row_keeps_its_opt_outs_its_witness_and_its_request() -
     asked = replace(
         claimed(before, "token", Timings()), flags=frozenset({"x"}), pending=PrivacyRequest("name", NOW), etag="2"
     )
-    row = stored(before, asked, None)
-    assert row == LedgerRow(KEY, Absent(), True, 0, frozenset({"x"}), PrivacyRequest("name", NOW), None, None, "2")
+    row = stored(before, asked, None, MAPPING, parents_there=True)
+    assert row == LedgerRow(KEY, Absent(), True, 0, frozenset({"x"}), PrivacyRequest("name", NOW), etag="2")
 
 
 @pytest.mark.parametrize("source", Source)
 def test_step_9_an_earlier_uncertainty_is_checked_until_the_check_itself_has_run(source: Source) -> None:
     """Rule M1: a hint that happens to come first must not take the check away."""
     before = situation(seen(Unknown(), check_at=after(-5)), source=source)
-    row = stored(before, claimed(before, "token", Timings()), "digest")
+    row = stored(before, claimed(before, "token", Timings()), MAPPING.desired(contact()), MAPPING, parents_there=True)
     assert row.check_at == (None if source is Source.CHECK else after(-5))
 
 
 def test_a_seen_profile_is_not_a_sight() -> None:
     """`Seen` is either: a profile without fields must not pass for a missing one."""
     nothing_in_it = Profile("@1", {})
-    assert decide(situation(NEVER_SEEN), Desired({}, {}, "digest", {}), nothing_in_it) == []
+    assert decide(situation(NEVER_SEEN), Desired({}, {}, "digest", {}, "id"), nothing_in_it) == []
 
 
 LEAVE, DELETE_IT = WhenFilteredOut.LEAVE, WhenFilteredOut.DELETE
@@ -278,6 +278,7 @@ def test_fields_that_must_not_be_sent(ledger: LedgerRow, fields: set[str]) -> No
         updates=updates,
         digest="d",
         opted_out={},
+        key="id",
         overlong=frozenset({"long", "once"}),
         unconvertible=frozenset({"wrong"}),
     )

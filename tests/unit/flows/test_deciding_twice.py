@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.contact import Contact, Flag, Profile
-from shared.domain.effects import CreateProfile, OptOutProfile, UpdateProfile, WriteOptOuts
+from shared.domain.effects import CreateProfile, UpdateProfile, WriteFlags, WriteOptOuts
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
+from shared.domain.recollection import Recollection
 from shared.flows import contact as contact_flow
 from shared.flows import optout
 from shared.flows.contact import Seen, Sight, Situation
-from tests.unit.examples import ID, KEY, MAPPING, NOW, contact, hint
+from tests.unit.examples import KEY, MAPPING, NOW, contact, hint
 
 VALUES = st.one_of(st.none(), st.text(max_size=5), st.integers(), st.booleans())
 CONTACTS = st.builds(
@@ -67,10 +68,10 @@ def test_a_contact(row: Contact, ledger: LedgerRow, there: Profile | None, deliv
 @given(CONTACTS, PROFILES)
 def test_opt_outs(row: Contact, profile: Profile) -> None:
     """Also after our own write has moved the row's time."""
-    for effect in optout.decide(MAPPING, ID, row, profile):
+    for effect in optout.decide(optout.Sides(MAPPING, row, profile, Recollection(KEY))).effects:
         if isinstance(effect, WriteOptOuts):
             row = replace(row, columns={**row.columns, **effect.columns}, modified_on=NOW + timedelta(seconds=9))
-        elif isinstance(effect, OptOutProfile):
+        elif isinstance(effect, WriteFlags):
             written = dict.fromkeys(effect.attributes, Flag(True, NOW + timedelta(seconds=9)))
             profile = replace(profile, opted_out={**profile.opted_out, **written})
-    assert optout.decide(MAPPING, ID, row, profile) == []
+    assert optout.decide(optout.Sides(MAPPING, row, profile, Recollection(KEY))).effects == ()

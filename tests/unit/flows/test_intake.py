@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.change import RecordKey, RowChange, RowEvent, Source, Why
+from shared.domain.mapping import Mapping, Mappings
 from shared.flows.intake import decide
 from tests.unit.examples import KEY, MAPPING, NOW
 
@@ -14,9 +15,9 @@ NO_OPT_OUTS = replace(MAPPING, opt_outs=())
 CREATE, UPDATE, DELETE = RowChange
 
 
-def whys(change: RowChange, columns: set[str] | None, mapping: object = MAPPING) -> list[tuple[Why, set[str]]]:
+def whys(change: RowChange, columns: set[str] | None, mapping: Mapping = MAPPING) -> list[tuple[Why, set[str]]]:
     event = RowEvent(KEY, change, None if columns is None else frozenset(columns), "user")
-    hints = decide(mapping, event, Source.WEBHOOK, "event", NOW)  # type: ignore[arg-type]
+    hints = decide(Mappings(mapping), event, Source.WEBHOOK, "event", NOW)
     assert all(
         (hint.record, hint.source, hint.first_seen, hint.by) == (KEY, Source.WEBHOOK, NOW, "user") for hint in hints
     )
@@ -62,7 +63,7 @@ def test_without_opt_outs_in_the_mapping_nobody_looks_at_them() -> None:
 
 @pytest.mark.parametrize("change", RowChange)
 def test_a_hint_says_whether_the_announcement_was_of_a_creation(change: RowChange) -> None:
-    hints = decide(MAPPING, RowEvent(KEY, change, None, "user"), Source.WEBHOOK, "event", NOW)
+    hints = decide(Mappings(MAPPING), RowEvent(KEY, change, None, "user"), Source.WEBHOOK, "event", NOW)
     assert {hint.created for hint in hints} == {change is RowChange.CREATE}
     assert {hint.by for hint in hints} == {"user"}
 
@@ -70,4 +71,10 @@ def test_a_hint_says_whether_the_announcement_was_of_a_creation(change: RowChang
 @pytest.mark.parametrize("change", RowChange)
 def test_a_table_that_is_not_mapped_gives_none(change: RowChange) -> None:
     event = RowEvent(RecordKey("account", KEY.id), change, None, None)
-    assert decide(MAPPING, event, Source.WEBHOOK, "event", NOW) == []
+    assert decide(Mappings(MAPPING), event, Source.WEBHOOK, "event", NOW) == []
+
+
+def test_an_opt_out_hint_says_when_dynamics_stored_the_change() -> None:
+    event = RowEvent(KEY, UPDATE, frozenset({"first", "no_mail"}), "user", NOW)
+    hints = decide(Mappings(MAPPING), event, Source.WEBHOOK, "event", NOW)
+    assert {hint.why: hint.changed_at for hint in hints} == {Why.UPSERT: None, Why.OPTOUT: NOW}

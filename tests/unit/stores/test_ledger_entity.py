@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from shared.domain.change import RecordKey
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest, Unknown
 from shared.stores.ledger_entity import (
-    OPEN_PREFIX,
     PARTITIONS,
     address,
     from_entity,
-    is_open,
-    key_of_open,
-    open_entity,
+    key_of,
+    key_text,
     partition_of,
     time_text,
     to_entity,
@@ -48,18 +46,14 @@ def test_every_row_comes_back_exactly(row: LedgerRow) -> None:
 
 @given(rows)
 def test_an_entity_holds_flat_values_and_keys_that_storage_allows(row: LedgerRow) -> None:
-    for entity in (to_entity(row), open_entity(row)):
-        assert all(isinstance(value, str | bool | int) for value in entity.values())
-        assert not set("/\\#?") & set(entity["PartitionKey"] + entity["RowKey"])
+    entity = to_entity(row)
+    assert all(isinstance(value, str | bool | int) for value in entity.values())
+    assert not set("/\\#?") & set(entity["PartitionKey"] + entity["RowKey"])
 
 
-@given(rows)
-def test_an_open_entity_lies_beside_its_row_and_names_it(row: LedgerRow) -> None:
-    entity = open_entity(row)
-    assert entity["PartitionKey"] == address(row.key)[0]
-    assert entity["RowKey"] >= OPEN_PREFIX > address(row.key)[1]
-    assert key_of_open(entity["RowKey"]) == row.key
-    assert is_open(row) == (entity["pending"] or "check_at" in entity)
+@given(keys)
+def test_a_record_is_found_again_by_its_text(key: RecordKey) -> None:
+    assert key_of(key_text(key)) == key
 
 
 @given(moments, moments)

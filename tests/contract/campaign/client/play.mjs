@@ -42,6 +42,31 @@ await play('getAllServices', () => client.getAllServices())
 await play('getHistoryOfProfile', () => client.getHistoryOfProfile(pkey))
 await play('getMetadataForResource', () => client.getMetadataForResource('profile'))
 await play('getCustomResources', () => client.getCustomResources())
+const vehicle = await play('createCustomResource', () =>
+  client.createCustomResource('cusVehicle', { externalId: 'v-1', profileExternalId: 'ext-1', VIN: 'VIN1' }))
+const vehicleKey = vehicle.body.PKey
+await play('createCustomResourceAgain', () =>
+  client.createCustomResource('cusVehicle', { externalId: 'v-1', profileExternalId: 'ext-1' }))
+await play('getAllProfileAndServicesExt', () => client.getAllProfileAndServicesExt('cusVehicle'))
+await play('getAllProfileAndServicesExtByFilter', () => client.getAllProfileAndServicesExt(
+  'cusVehicle', { filters: ['byExternalId'], hasCustomFilter: true, externalId_parameter: 'v-1' }))
+// An operation of its OpenAPI document that has no method of its own.
+await play('getCustomResource', () => client.sdk.apis.customresource.getCustomResource(
+  { CUSTOMRESOURCE: 'cusVehicle', PKEY: vehicleKey }, client.__createRequestOptions({ body: null })))
+await play('getAllBasicCustomResources', () => client.getAllBasicCustomResources('cusDealer'))
+await play('updateCustomResource', () => client.updateCustomResource('cusVehicle', vehicleKey, { color: 'red' }))
+await play('updateCustomResourceWithText', () => client.updateCustomResource('cusVehicle', vehicleKey, '@gibberish'))
+await play('updateCustomResourceGarbageKey', () => client.updateCustomResource('cusVehicle', '@gibberish', {}))
+await play('getAllAfterUpdate', () => client.getAllProfileAndServicesExt('cusVehicle'))
+const hidden = await play('createHiddenChild', () =>
+  client.createCustomResource('cusVehicle', { externalId: 'v-2', profileExternalId: 'nobody' }))
+await play('getAllWithHiddenChild', () => client.getAllProfileAndServicesExt('cusVehicle'))
+await play('updateHiddenChild', () => client.updateCustomResource('cusVehicle', hidden.body.PKey, { color: 'red' }))
+await play('deleteHiddenChild', () => client.deleteCustomResource('cusVehicle', hidden.body.PKey))
+await play('deleteCustomResource', () => client.deleteCustomResource('cusVehicle', vehicleKey))
+await play('deleteCustomResourceAgain', () => client.deleteCustomResource('cusVehicle', vehicleKey))
+await play('getAllOfUnknownResource', () => client.getAllProfileAndServicesExt('cusShop'))
+await play('createOfUnknownResource', () => client.createCustomResource('cusShop', {}))
 await play('getWorkflow', () => client.getWorkflow('WKF1'))
 const privacy = { name: 'REQ-1', namespaceName: 'd365ExternalId', reconciliationValue: 'ext-1', label: 'Delete', type: 'delete' }
 await play('createGDPRRequestWithoutRegulation', () => client.createGDPRRequest(privacy))

@@ -1,0 +1,162 @@
+"""What a first load of a table would do, told from some of its rows: each is rehearsed with the engine's own steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from cli.evidence import Evidence, look_up, mapped
+from cli.guardrails import Guardrail, guardrails, warnings
+from cli.kinship import Kinship, gather_kin
+from cli.load_rate import Rate, measured_rate
+from cli.rehearsal import Rehearsal, rehearse
+from shared.app import App
+from shared.clients.dynamics.sample import Total
+from shared.domain.change import RecordKey, Why
+from shared.domain.contact import Contact, Profile
+from shared.domain.ledger import LedgerRow, Present
+from shared.domain.mapping import Mapping, Mappings
+from shared.errors import Reason
+from shared.flows.contact import Sight
+
+
+class Kind(StrEnum):
+    """What would become of a row."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    ALIKE = "alike"
+    UNCHANGED = "unchanged"
+    KEPT_OUT = "kept_out"
+    PARKED = "parked"
+    LATER = "later"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows of the sample of one kind, and the engine calls that they would cost together."""
+
+    kind: Kind
+    rows: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class FirstLoad:
+    """`sampled`: rows that were tried, the last changed first. `engine_calls` and `seconds`: of all rows.
+
+    `waiting`: rows of the sample that need a parent which is not in Campaign yet, and are counted as if it were.
+    `rate`, `seconds` None: nothing was measured. `per_day`: CAMPAIGN_CALLS_PER_DAY; 0: no budget. `days` is then set
+    where the load does not fit into one. `asked`: engine calls that the plan itself made.
+    """
+
+    table: str
+    mapping: str
+    rows: Total
+    sampled: int
+    tallies: tuple[Tally, ...]
+    waiting: int
+    engine_calls: int
+    rate: Rate | None
+    seconds: float | None
+    per_day: int
+    days: float | None
+    guardrails: tuple[Guardrail, ...]
+    warnings: tuple[str, ...]
+    asked: int
+
+
+@dataclass
+class _Sample:
+    """What the rows of the sample gave; `looks_s`: how long Campaign took for each look."""
+
+    rows: Counter[Kind] = field(default_factory=Counter)
+    calls: Counter[Kind] = field(default_factory=Counter)
+    waiting: int = 0
+    looks_s: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`sample`: rows to try. `per_second`: engine calls; None: as measured. `rows`: as told; None: as counted."""
+
+    sample: int
+    per_second: float | None = None
+    rows: int | None = None
+
+
+async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None]) -> FirstLoad:
+    """Reads rows of Dynamics, and Campaign for those that the ledger cannot vouch for. Writes nothing.
+
+    Raises Outcome, UnmappedTableError.
+    """
+    await app.ports.refresh_mapping()
+    mappings = app.ports.mappings()
+    mapping = mapped(mappings, table)
+    before = app.campaign.engine_calls
+    total = Total(choice.rows, at_least=False) if choice.rows is not None else await app.inspection.sample.total(table)
+    rows = await app.inspection.sample.rows(table, mapping.columns, mapping.lookup_columns, choice.sample)
+    sample = _Sample()
+    for row in rows:
+        await _try(app, mappings, mapping, row, sample)
+        progress()
+    calls = round(total.rows * sum(sample.calls.values()) / len(rows)) if rows else 0
+    rate = measured_rate(app.settings, sample.looks_s, choice.per_second)
+    per_day = app.settings.campaign_calls_per_day
+    return FirstLoad(
+        table=table,
+        mapping=mapping.version,
+        rows=total,
+        sampled=len(rows),
+        tallies=tuple(Tally(kind, sample.rows[kind], sample.calls[kind]) for kind in Kind if sample.rows[kind]),
+        waiting=sample.waiting,
+        engine_calls=calls,
+        rate=rate,
+        seconds=calls / rate.per_second if rate else None,
+        per_day=per_day,
+        days=calls / per_day if per_day and calls > per_day else None,
+        guardrails=guardrails(mappings, mapping),
+        warnings=tuple(warnings(mappings, mapping)),
+        asked=app.campaign.engine_calls - before,
+    )
+
+
+async def _try(app: App, mappings: Mappings, mapping: Mapping, row: Contact, sample: _Sample) -> None:
+    """Without a look at first: most rows of a table that is in line need none."""
+    key = RecordKey(mapping.table, row.id)
+    ledger = await app.ports.ledger.get(key)
+    kin = await gather_kin(app.ports, mappings, ledger, row, below=False)
+    evidence = Evidence(key, mappings, ledger, row, Sight.UNSEEN, app.ports.clock.now(), _as_if_there(kin))
+    told = await rehearse(app.ports, evidence, Why.UPSERT)
+    if told.ending == "open":
+        started = app.ports.clock.now()
+        profile, former = await look_up(app.ports, mapping, ledger, row)
+        sample.looks_s.append((app.ports.clock.now() - started).total_seconds() / (1 + len(former)))
+        evidence = replace(evidence, profile=profile, former=former)
+        told = await rehearse(app.ports, evidence, Why.UPSERT)
+    kind = _kind(told, evidence)
+    sample.rows[kind] += 1
+    sample.calls[kind] += told.calls
+    sample.waiting += any(parent.missing and parent.link.required for parent in kin.parents if parent.record)
+
+
+def _as_if_there(kin: Kinship) -> Kinship:
+    """The parents are loaded first, so the plan of the child counts them as there."""
+    return Kinship(ledger_rows=tuple(_present(row) for row in kin.ledger_rows))
+
+
+def _present(row: LedgerRow) -> LedgerRow:
+    return replace(row, state=Present(""), claim=None, etag=row.etag or "as if")
+
+
+def _kind(told: Rehearsal, evidence: Evidence) -> Kind:
+    if told.ending != "settled":
+        return Kind.PARKED if told.ending == "parked" else Kind.LATER
+    if evidence.contact is not None and evidence.mapping.kept_out(evidence.contact) is not None:
+        return Kind.KEPT_OUT
+    if told.reason != Reason.WRITTEN.slug:
+        return Kind.ALIKE if told.calls else Kind.UNCHANGED
+    unseen = evidence.profile is Sight.UNSEEN and isinstance(evidence.ledger.state, Present)
+    return Kind.UPDATE if unseen or isinstance(evidence.profile, Profile) else Kind.INSERT

@@ -1,0 +1,38 @@
+"""What an administrator of Dynamics works with: a desk in the environment, and plain calls to the webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from shared.app import dynamics_config
+from shared.clients.calls import Sender
+from shared.clients.dynamics.auth import MsalTokens
+from shared.clients.dynamics.provisioning import Desk
+from shared.clients.http import Http
+from shared.settings import Settings
+from shared.stores.clock import SystemClock
+
+CUSTOMIZING_S = 300.0  # the platform takes a minute or more for a table
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """`close` ends every connection."""
+
+    desk: Desk
+    http: Sender
+    close: Callable[[], Awaitable[None]]
+
+
+def workbench(config: Settings, client_id: str | None, client_secret: str | None) -> Workbench:
+    """Works as this application user, else as the bridge's own."""
+    own = replace(dynamics_config(config), timeout_s=CUSTOMIZING_S)
+    settled = replace(own, client_id=client_id, client_secret=client_secret or "") if client_id else own
+    http, tokens = Http(), MsalTokens(settled)
+
+    async def close() -> None:
+        await tokens.close()
+        await http.close()
+
+    return Workbench(Desk(settled, http, tokens, SystemClock().now), http, close)

@@ -1,0 +1,227 @@
+"""A record's parents and children: never a child before its parent, never a parent gone under a child's write.
+
+Campaign hides a record whose required parent it does not have, and answers a write to a hidden one with an error. The
+ledger rows serve as locks. A child claims its row and then reads its parents' rows; a parent that is to go claims its
+row and then reads its children's rows. Whoever comes second sees the other's claim and gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.domain.change import Hint, RecordKey, Source, Why
+from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
+from shared.domain.mapping import Desired, Mappings
+from shared.engine.lanes import send_hints
+from shared.engine.reading import read_row
+from shared.errors import Reason, Retry
+from shared.flows.contact import Situation
+from shared.ports import Ports
+
+CHILDREN_FIRST = timedelta(minutes=2)  # in which the children of a row that is gone should have gone, or moved, too
+HINTS_AT_ONCE = 100
+FIRST_WAIT_S = 10.0
+LONGEST_WAIT_S = 3600.0
+
+
+class Kin:
+    """For one turn on one record. `token` makes the ids of its hints its own."""
+
+    def __init__(self, ports: Ports, mappings: Mappings, hint: Hint, token: str) -> None:
+        self.ports = ports
+        self.mappings = mappings
+        self.hint = hint
+        self.record = hint.record
+        self.token = token
+        self.has_children = mappings.has_children(hint.record.table)
+
+    async def first(self, s: Situation) -> None:
+        """Before the claim, so that waiting leaves the ledger's word as it is. Raises Retry.
+
+        A verify that waits is the check itself: another one every ten minutes would pile up.
+        """
+        if s.desired is None:
+            return await self._children_first()
+        try:
+            await self._await_parents(s.desired.parents, s.ledger.parents)
+        except Retry:
+            if self.hint.why is Why.VERIFY and s.ledger.check_at is not None:
+                await self.ports.ledger.put(replace(s.ledger, check_at=None))
+            raise
+
+    async def at_rest(self, row: LedgerRow, desired: Desired | None) -> bool:
+        """Under the claim: nobody works on kin. Whether all parents are in Campaign. Raises Retry."""
+        if desired is not None:
+            await self._await_parents(desired.parents, row.parents)
+            return True
+        await self._no_descendant_at_work(self.record)
+        there = [await self._all_there(parent) for parent in sorted(row.parents)]
+        return all(there)
+
+    # -- as a child --------------------------------------------------------------------------------------------------
+
+    async def orphan(self, parents: Collection[RecordKey], joined: Collection[RecordKey]) -> Retry | None:
+        """Why a parent is not in Campaign and will not come by itself; None: all are, or may be soon.
+
+        `joined`: those of whom the record is known to be a child.
+        """
+        await self._join(parents, joined)
+        for parent in sorted(parents):
+            row = await self.ports.ledger.get(parent)
+            if isinstance(row.state, Present) or self._claimed(row):
+                continue
+            if (why := await self._why_not(parent)) is not None:
+                return self._missing(parent, why)
+        return None
+
+    async def _await_parents(self, parents: Collection[RecordKey], joined: Collection[RecordKey]) -> None:
+        """Every parent is in Campaign. Raises Retry otherwise; one that could be there is hinted at once."""
+        await self._join(parents, joined)
+        for parent in sorted(parents):
+            await self._await(parent)
+
+    async def _await(self, parent: RecordKey) -> None:
+        """Also what is above it: a grandparent that goes takes all below it along."""
+        row = await self._at_rest(parent)
+        if not isinstance(row.state, Present):
+            if (why := await self._why_not(parent)) is None:
+                await self._hint_parent(parent)
+            raise self._missing(parent, why or "not in Campaign yet")
+        for above in sorted(row.parents):
+            await self._await(above)
+
+    async def _all_there(self, parent: RecordKey) -> bool:
+        row = await self._at_rest(parent)
+        above = [await self._all_there(one) for one in sorted(row.parents)]
+        return isinstance(row.state, Present) and all(above)
+
+    async def _join(self, parents: Collection[RecordKey], joined: Collection[RecordKey]) -> None:
+        if new := sorted(set(parents) - set(joined)):
+            await self.ports.family.join(self.record, new)
+
+    async def leave(self, parents: Collection[RecordKey]) -> None:
+        """The record is no longer theirs."""
+        if parents:
+            await self.ports.family.leave(self.record, parents)
+
+    async def _at_rest(self, parent: RecordKey) -> LedgerRow:
+        row = await self.ports.ledger.get(parent)
+        if self._claimed(row):
+            raise Retry(Reason.PARENT_BUSY, str(parent), after_s=self._soon_s())
+        return row
+
+    async def _why_not(self, parent: RecordKey) -> str | None:
+        """Why the parent will not be in Campaign, in words for people; None: nothing speaks against it."""
+        mapping = self.mappings.of(parent.table)
+        if mapping is None:
+            return "its table is not mapped"
+        row = await read_row(self.ports, mapping, parent.id)
+        if row is None:
+            return "not in Dynamics"
+        if mapping.kept_out(row) is not None:
+            return "kept out by its filters, or without a parent itself"
+        return None
+
+    def _missing(self, parent: RecordKey, why: str) -> Retry:
+        """The parent's storing releases the child; the waiting is a safety net."""
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self.hint.attempt, 10))
+        after_s = wait_s * self.ports.random.uniform(0.9, 1.1)
+        return Retry(Reason.PARENT_MISSING, f"{parent}: {why}", after_s=after_s)
+
+    async def _hint_parent(self, parent: RecordKey) -> None:
+        """Once a minute, however many children wait: the broker drops the repetitions."""
+        minute = int(self.ports.clock.now().timestamp() // 60)
+        await send_hints(self.ports, self._hint(f"parent/{parent.id}/{minute}", parent))
+
+    # -- as a parent -------------------------------------------------------------------------------------------------
+
+    async def _children_first(self) -> None:
+        """A row that is gone lets its children go before it, while Campaign still shows them; but not for ever.
+
+        At first their own announcements are awaited: a hint beside each would only be in its way. Raises Retry.
+        """
+        if not self.has_children or self.ports.clock.now() - self.hint.first_seen > CHILDREN_FIRST:
+            return
+        if left := await self._hint_left() if self.hint.attempt else await self._count_left():
+            raise Retry(Reason.CHILDREN_FIRST, f"{left} to go", after_s=2 * self._soon_s())
+
+    async def _count_left(self) -> int:
+        count = 0
+        async for _ in self._children():
+            count += 1
+        return count
+
+    async def _hint_left(self) -> int:
+        moment = int(self.ports.clock.now().timestamp() // 10)
+        return await self._hint_each(self._children(), f"first-{moment}")
+
+    async def _no_descendant_at_work(self, parent: RecordKey) -> None:
+        """Raises Retry while somebody works below: a write must not meet a parent that is gone."""
+        if not self.mappings.has_children(parent.table):
+            return
+        async for child in self.ports.family.children(parent):
+            row = await self.ports.ledger.get(child)
+            if self._claimed(row):
+                raise Retry(Reason.CHILD_BUSY, str(child), after_s=self._soon_s())
+            if parent in row.parents:
+                await self._no_descendant_at_work(child)
+
+    async def doubt_children(self) -> None:
+        """The parent is gone: Campaign deleted its children with it, or hides them, and theirs in turn."""
+        await self._hint_each(self._descendants(self.record), self.token)
+
+    async def release_children(self) -> None:
+        """The parent is in Campaign, after it was not, or nobody knew: whoever waits may go on."""
+        if self.has_children:
+            await self._hint_each(self.ports.family.children(self.record), self.token)
+
+    async def _children(self) -> AsyncIterator[RecordKey]:
+        """Those that were last sent under this parent and may be in Campaign; the family knows some that have moved."""
+        async for child in self.ports.family.children(self.record):
+            row = await self.ports.ledger.get(child)
+            if self.record in row.parents and not isinstance(row.state, Absent):
+                yield child
+
+    async def _descendants(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
+        """Those below that one that may have been in Campaign; from now on the ledger does not know."""
+        if not self.mappings.has_children(parent.table):
+            return
+        async for child in self.ports.family.children(parent):
+            row = await self.ports.ledger.get(child)
+            if parent in row.parents and not isinstance(row.state, Absent):
+                await self._doubt(row)
+                yield child
+                async for below in self._descendants(child):
+                    yield below
+
+    async def _doubt(self, row: LedgerRow) -> None:
+        """Written even if nothing changes: a worker that stalled below must lose its ETag."""
+        while not isinstance(row.state, Absent):
+            if await self.ports.ledger.put(replace(row, state=Unknown())) is not None:
+                return
+            row = await self.ports.ledger.get(row.key)
+
+    async def _hint_each(self, children: AsyncIterator[RecordKey], suffix: str) -> int:
+        """A parent may have more children than fit into memory. How many there were."""
+        count, batch = 0, list[Hint]()
+        async for child in children:
+            count += 1
+            batch.append(self._hint(f"child/{child.id}/{suffix}", child))
+            if len(batch) == HINTS_AT_ONCE:
+                await send_hints(self.ports, *batch)
+                batch.clear()
+        await send_hints(self.ports, *batch)
+        return count
+
+    # -- both --------------------------------------------------------------------------------------------------------
+
+    def _hint(self, name: str, record: RecordKey) -> Hint:
+        return Hint(name, record, Why.UPSERT, Source.FLOW, self.ports.clock.now())
+
+    def _claimed(self, row: LedgerRow) -> bool:
+        return row.claim is not None and row.claim.until > self.ports.clock.now()
+
+    def _soon_s(self) -> float:
+        return self.ports.random.uniform(1, 5)

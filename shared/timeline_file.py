@@ -1,0 +1,174 @@
+"""`timeline.yaml` → what the timeline shows and where; every name has Adobe's as its default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from shared.domain import template
+from shared.domain.fact import EmailEvent
+from shared.domain.timeline import (
+    APPLICATION_USER,
+    CONTACT_OWNER,
+    ActivityTable,
+    ActivityTables,
+    OnePer,
+    TaskRule,
+    Timeline,
+    TimelineRules,
+)
+from shared.mapping_file import document
+from shared.settings import SettingsError
+
+PLACEHOLDERS = ("campaign", "delivery", "date", "url")
+_OWNER = rf"^({CONTACT_OWNER}|{APPLICATION_USER}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})$"
+
+
+class TimelineFileError(SettingsError):
+    """The file does not do. The text names every fault and its place."""
+
+
+def _text(value: str) -> str:
+    try:
+        parts = template.parse(value)
+    except template.TemplateError as error:
+        raise ValueError(f"{error} (character {error.at + 1})") from None
+    unknown = sorted({part.column for part in parts if isinstance(part, template.Slot)} - {*PLACEHOLDERS})
+    if unknown:
+        raise ValueError(
+            f"{{{unknown[0]}}} is not known here; write {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}"
+        )
+    return value
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,90}$")]
+Navigation = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,200}$")]
+Text = Annotated[str, AfterValidator(_text)]
+Path = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+
+
+class _Model(BaseModel):
+    """Unknown keys are refused, and `yes` is no truth value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Events(_Model):
+    send: bool = True
+    open: bool = True
+    click: bool = True
+    bounce: bool = True
+
+
+class _Table(_Model):
+    table: Name
+    date: Name
+    regarding: Navigation | None = None
+
+
+class _Tables(_Model):
+    send: _Table = _Table(table="adobe_emailsend", date="adobe_senton")
+    open: _Table = _Table(table="adobe_emailopen", date="adobe_openedon")
+    click: _Table = _Table(table="adobe_emailurlclick", date="adobe_clickedon")
+    bounce: _Table = _Table(table="adobe_emailbounce", date="adobe_bouncedon")
+
+
+class _Columns(_Model):
+    campaign: Name = "adobe_campaignname"
+    delivery: Name = "adobe_deliveryname"
+    mirror_page: Name = "adobe_mirrorpageurl"
+    tracking: Name = "adobe_trackingurl"
+
+
+class _Task(_Model):
+    enabled: bool = True
+    subject: Text = Field(min_length=1, max_length=200)
+    description: Text = Field("", max_length=2000)
+    due_days: int = Field(1, ge=0, le=365)
+    owner: str = Field(CONTACT_OWNER, pattern=_OWNER)
+    one_per: OnePer = Field(OnePer.DELIVERY, strict=False)
+    max_age_days: int = Field(7, ge=1)
+
+
+class _Tasks(_Model):
+    click: _Task | None = None
+    bounce: _Task | None = None
+
+
+class _Journal(_Model):
+    id: Path | None = None
+    type: Path | None = None
+    at: Path | None = None
+    contact: Path | None = None
+    campaign: Path | None = None
+    delivery: Path | None = None
+    tracking_url: Path | None = None
+    mirror_page_url: Path | None = None
+    bounce_type: Path | None = None
+    hard: str | None = None
+
+
+class _File(_Model):
+    events: _Events = _Events()
+    tables: _Tables = _Tables()
+    columns: _Columns = _Columns()
+    tasks: _Tasks = _Tasks()
+    journal: _Journal = _Journal()
+
+
+def read(text: str) -> Timeline:
+    """Raises TimelineFileError."""
+    source = document.read(text)
+    problems = [f"line {found.line}: {found.reason}" for found in source.findings]
+    if problems:
+        raise _refused(problems)
+    try:
+        return _timeline(_File.model_validate({} if source.value is None else source.value))
+    except ValidationError as error:
+        places = (".".join(map(str, fault["loc"])) or "the file" for fault in error.errors())
+        reasons = (fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise _refused([f"{place}: {reason}" for place, reason in zip(places, reasons, strict=True)]) from None
+
+
+def _refused(problems: list[str]) -> TimelineFileError:
+    return TimelineFileError(
+        "TIMELINE_FILE does not do (docs/flows/engagement.md explains each key):\n  " + "\n  ".join(problems)
+    )
+
+
+def _timeline(file: _File) -> Timeline:
+    tables = {event: _table(getattr(file.tables, event)) for event in EmailEvent}
+    columns = file.columns
+    return Timeline(
+        TimelineRules(
+            events=frozenset(event for event in EmailEvent if getattr(file.events, event)),
+            tasks={event: _task(task) for event in EmailEvent if (task := _enabled(file.tasks, event))},
+        ),
+        ActivityTables(tables, columns.campaign, columns.delivery, columns.mirror_page, columns.tracking),
+        file.journal.model_dump(exclude_none=True),
+    )
+
+
+def _table(table: _Table) -> ActivityTable:
+    return ActivityTable(table.table, table.date, table.regarding)
+
+
+def _enabled(tasks: _Tasks, event: EmailEvent) -> _Task | None:
+    task: _Task | None = getattr(tasks, event, None)
+    return task if task and task.enabled else None
+
+
+def _task(task: _Task) -> TaskRule:
+    return TaskRule(
+        subject=task.subject,
+        description=task.description,
+        due=timedelta(days=task.due_days),
+        owner=task.owner,
+        one_per=task.one_per,
+        max_age=timedelta(days=task.max_age_days),
+    )
+
+
+ADOBE_TABLES = read("").tables

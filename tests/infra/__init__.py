@@ -1,0 +1,1 @@
+"""The template for Azure, held to the code that it is for."""

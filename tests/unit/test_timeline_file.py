@@ -1,0 +1,105 @@
+"""`timeline.yaml`: taken whole or refused with every fault named; what is left out is Adobe's."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+
+from shared.clients.campaign.wire_events import EventShape
+from shared.domain.fact import EmailEvent
+from shared.domain.timeline import OnePer, TaskRule
+from shared.timeline_file import ADOBE_TABLES, TimelineFileError, read
+from tests.architecture.declared import ROOT
+
+SHIPPED = read((ROOT / "timeline.yaml").read_text(encoding="utf-8"))
+
+
+def test_an_empty_file_shows_everything_in_adobes_tables_and_makes_no_tasks() -> None:
+    timeline = read("")
+    assert timeline.rules.events == frozenset(EmailEvent)
+    assert timeline.rules.tasks == {}
+    assert timeline.tables == ADOBE_TABLES
+    assert [table.name for table in ADOBE_TABLES.tables.values()] == [
+        "adobe_emailsend",
+        "adobe_emailopen",
+        "adobe_emailurlclick",
+        "adobe_emailbounce",
+    ]
+
+
+def test_the_shipped_file_spells_the_defaults_out() -> None:
+    assert SHIPPED.tables == ADOBE_TABLES
+    assert SHIPPED.rules.events == frozenset(EmailEvent)
+    usual = EventShape()
+    assert SHIPPED.journal == {f.name: getattr(usual, f.name) for f in fields(EventShape) if f.name != "kinds"}
+
+
+def test_the_shipped_file_makes_a_task_of_a_click_and_of_a_bounce() -> None:
+    assert set(SHIPPED.rules.tasks) == {EmailEvent.CLICK, EmailEvent.BOUNCE}
+    assert {task.owner for task in SHIPPED.rules.tasks.values()} == {"contact_owner"}
+
+
+def test_only_the_clicks_table_has_a_tracking_url() -> None:
+    having = [event for event in EmailEvent if ADOBE_TABLES.tracking_column in ADOBE_TABLES.columns(event)]
+    assert having == [EmailEvent.CLICK]
+
+
+@pytest.mark.parametrize("event", list(EmailEvent))
+def test_a_kind_is_switched_off(event: EmailEvent) -> None:
+    assert read(f"events: {{{event}: false}}").rules.events == frozenset(EmailEvent) - {event}
+
+
+def test_a_task_as_it_is_written() -> None:
+    text = (
+        "tasks: {click: {subject: '{delivery}!', description: x, due_days: 0, one_per: event, max_age_days: 2,"
+        " owner: 5b6f4a1c-77d2-ef11-8ee9-000d3a4b5c6d}}"
+    )
+    (task,) = read(text).rules.tasks.values()
+    owner = "5b6f4a1c-77d2-ef11-8ee9-000d3a4b5c6d"
+    assert task == TaskRule("{delivery}!", "x", timedelta(0), owner, OnePer.EVENT, timedelta(days=2))
+
+
+def test_a_task_is_switched_off_without_losing_its_texts() -> None:
+    assert read("tasks: {bounce: {enabled: false, subject: x}}").rules.tasks == {}
+
+
+def test_names_and_the_relationship_are_configuration() -> None:
+    tables = read("tables: {send: {table: acme_sent, date: acme_on, regarding: regardingobjectid_contact}}").tables
+    send = tables.tables[EmailEvent.SEND]
+    assert (send.name, send.date_column, send.regarding) == ("acme_sent", "acme_on", "regardingobjectid_contact")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("events: {send: yes}", "events.send"),
+        ("evens: {}", "evens"),
+        ("tables: {send: {table: Adobe Send, date: adobe_on}}", "tables.send.table"),
+        ("tables: {send: {table: adobe_send}}", "tables.send.date"),
+        ("tasks: {open: {subject: x}}", "tasks.open"),
+        ("tasks: {click: {}}", "tasks.click.subject"),
+        ("tasks: {click: {subject: '{contact}'}}", "{contact} is not known here"),
+        ("tasks: {click: {subject: 'a { b'}}", "not closed"),
+        ("tasks: {click: {subject: x, owner: Ada}}", "tasks.click.owner"),
+        ("tasks: {click: {subject: x, one_per: week}}", "tasks.click.one_per"),
+        ("tasks: {click: {subject: x, due_days: -1}}", "tasks.click.due_days"),
+        ("tasks: {click: {subject: x, max_age_days: 0}}", "tasks.click.max_age_days"),
+        ("journal: {at: a..b}", "journal.at"),
+        ("- a", "the file"),
+        ("a: [", "not YAML"),
+        ("events: {send: true, send: false}", "twice"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, told: str) -> None:
+    with pytest.raises(TimelineFileError) as caught:
+        read(text)
+    assert told in str(caught.value)
+    assert "docs/flows/engagement.md" in str(caught.value)
+
+
+def test_all_faults_are_named_together() -> None:
+    with pytest.raises(TimelineFileError) as caught:
+        read("events: {send: 1}\ncolumns: {campaign: X}\nmore: 1")
+    assert all(place in str(caught.value) for place in ("events.send", "columns.campaign", "more"))
