@@ -37,6 +37,7 @@ simulate: install ## A long run of the protocol's simulation: 200,000 histories
 bench: install ## Ratios against a bare loop that sends the same requests; takes some minutes
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.timeline
+	@$(BIN)/python -m bench.optout_file
 
 lint: install ## ruff: rules and format
 	@$(BIN)/ruff check .

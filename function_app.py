@@ -8,6 +8,7 @@ from functions import (
     custom_entity_sync,
     dataverse_webhook,
     event_egress,
+    journal_seal,
     ledger_checks,
     optout_deadlines,
     optout_file,
@@ -29,5 +30,6 @@ for module in (
     optout_deadlines,
     event_egress,
     ledger_checks,
+    journal_seal,
 ):
     app.register_functions(module.bp)

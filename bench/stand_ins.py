@@ -18,7 +18,8 @@ from sandbox.provisioning import provision
 from sandbox.tls import Tls, ensure_tls
 
 NEVER = "0 0 0 1 1 *"  # once a year: a timer's run would fall into some measurements and not into others
-NO_TIMERS = dict.fromkeys(("OPTOUT_FILE_SCHEDULE", "EVENT_EGRESS_SCHEDULE", "LEDGER_CHECKS_SCHEDULE"), NEVER)
+TIMERS = ("OPTOUT_FILE", "EVENT_EGRESS", "LEDGER_CHECKS", "JOURNAL_SEAL")
+NO_TIMERS = {f"{timer}_SCHEDULE": NEVER for timer in TIMERS}
 # Below the range of outgoing connections: while the host is down, one of the raw loop's could take its port.
 HOST_PORTS = range(17071, 17171)
 SHIPPED = {"MAPPING_FILE": "mapping.yaml"}  # not the sandbox's, whose contacts have children to look for

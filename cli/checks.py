@@ -40,7 +40,7 @@ def all_checks() -> tuple[Check, ...]:
             needs=("dynamics",),
         ),
         _check("campaign", "token and metadata; one engine call", "Check CAMPAIGN_URL.", campaign),
-        _check("sftp", "the export folder, with the pinned host key", "Check OPTOUT_SFTP_URL.", sftp),
+        _check("optout-files", "the folder of the exports", "Check OPTOUT_FILES_URL.", optout_files),
         *(
             _check(
                 f"queue-{lane}",
@@ -95,7 +95,7 @@ async def campaign(app: App) -> str:
     return "answers"
 
 
-async def sftp(app: App) -> str:
+async def optout_files(app: App) -> str:
     """Raises FilesUnavailableError."""
     files = await app.ports.files.list()
     newest = max((file.modified_at for file in files), default=None)

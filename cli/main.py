@@ -14,6 +14,7 @@ from cli.commands import (
     doctor,
     explain,
     mapping,
+    optouts,
     plan,
     privacy,
     provision,
@@ -57,6 +58,7 @@ app.command("plan", no_args_is_help=True)(plan.plan)
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(provision.app, name="provision")
 app.command("timeline")(timeline.timeline)
+app.add_typer(optouts.app, name="optouts")
 app.command("adopt")(adopt.adopt)
 app.command("reasons")(reasons.reasons)
 app.command("config")(config.config)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from azure.identity.aio import DefaultAzureCredential
 
 from shared import mapping_file
-from shared.app import ROOT, campaign_config, dynamics_config
+from shared.app import ROOT
 from shared.clients.campaign.auth import ImsTokens
 from shared.clients.campaign.metadata import ResourceMetadata, is_extension
 from shared.clients.dynamics.identity import tokens_of
 from shared.clients.dynamics.metadata import TableMetadata
 from shared.clients.dynamics.sample import SampleRows
 from shared.clients.http import Http
+from shared.connections import campaign_config, dynamics_config
 from shared.domain.mapping import Mapping, Mappings
 from shared.domain.metadata import Described
 from shared.mapping_file import MappingError

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from shared.app import dynamics_config
 from shared.clients.calls import Sender
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.provisioning import Desk
 from shared.clients.http import Http
+from shared.connections import dynamics_config
 from shared.settings import Settings
 from shared.stores.clock import SystemClock
 

@@ -43,13 +43,11 @@ param campaignEventsUrl string
 param campaignTokenUrl string = 'https://ims-na1.adobelogin.com/ims/token/v3'
 
 @description('sftp://USER@HOST:PORT/FOLDER, where Campaign exports its opt-outs.')
-param optoutSftpUrl string
+param optoutFilesUrl string
 
 @description('The SFTP server\'s public key as a known_hosts line. It is no secret.')
 param optoutSftpHostKey string
 
-@description('Ask Campaign for changed opt-outs every quarter of an hour, so that the daily file is only the safety net.')
-param optoutPoll bool = false
 
 @description('Addresses that the alarms are mailed to, separated by commas.')
 @minLength(3)
@@ -295,13 +293,11 @@ var bridgeSettings = {
   CAMPAIGN_ORGANIZATION_ID: campaignOrganizationId
   CAMPAIGN_EVENTS_URL: campaignEventsUrl
   WEBHOOK_SECRETS: '${secrets}/webhook-secrets)'
-  OPTOUT_SFTP_URL: optoutSftpUrl
+  OPTOUT_FILES_URL: optoutFilesUrl
   OPTOUT_SFTP_KEY: '${secrets}/optout-sftp-key)'
   OPTOUT_SFTP_HOST_KEY: optoutSftpHostKey
   OPTOUT_FILE_SCHEDULE: '0 */15 * * * *'
-  OPTOUT_POLL: string(optoutPoll)
-  OPTOUT_POLL_SCHEDULE: '0 7,22,37,52 * * * *'
-  OPTOUT_DEADLINES_SCHEDULE: '0 5 * * * *'
+  JOURNAL_SEAL_SCHEDULE: '0 20 1 * * *'
   EVENT_EGRESS_SCHEDULE: '0 */5 * * * *'
   LEDGER_CHECKS_SCHEDULE: '30 * * * * *'
   OPTOUT_POLL: optoutPoll ? 'true' : 'false'

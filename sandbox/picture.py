@@ -16,7 +16,7 @@ NEXT = (
     "bridge deadletters list --settings {settings}",
     "bridge timeline ID --settings {settings}",
     "bridge explain contact ID --settings {settings}",
-    "curl -X POST {host}/admin/functions/optout_file    (fires a timer: optout_file, event_egress, ledger_checks)",
+    "curl -X POST {host}/admin/functions/optout_file    (fires a timer: event_egress, ledger_checks, journal_seal)",
     "curl {host}/admin/metrics    (lanes, reasons, lag and calls, as Azure gets them)",
     'curl -X POST {campaign}/_sandbox/faults -d \'{{"fault": "refuse", "times": 20}}\'    (Campaign says 503)',
 )
@@ -28,7 +28,7 @@ def urls(world: World) -> RenderableType:
     table.add_row("function app", world.host.url)
     table.add_row("Dynamics", f"{world.dataverse.url}/api/data/v9.2   (trust {world.tls.ca})")
     table.add_row("Campaign", world.settings["CAMPAIGN_URL"])
-    table.add_row("SFTP", world.settings["OPTOUT_SFTP_URL"])
+    table.add_row("SFTP", world.settings["OPTOUT_FILES_URL"])
     table.add_row("Service Bus", world.broker.connection_string.partition(";")[0].removeprefix("Endpoint="))
     table.add_row("storage", f"http://127.0.0.1:{world.azurite.table_port} (tables)")
     table.add_row("log", str(world.state / "host" / "host.log"))

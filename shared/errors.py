@@ -65,8 +65,8 @@ class Reason(Enum):
     )
     FILES_UNREACHABLE = (
         "files_unreachable",
-        "The folder of the opt-out file cannot be reached or read; the detail says which step failed.",
-        "Check OPTOUT_SFTP_URL, OPTOUT_SFTP_KEY and OPTOUT_SFTP_HOST_KEY.",
+        "The folder of the opt-out files, or a file in it, cannot be reached, read or moved; see the detail.",
+        "Check OPTOUT_FILES_URL, its keys, and the account's rights there; `bridge doctor` tries them.",
     )
     BUDGET_SPENT = (
         "budget_spent",
@@ -140,8 +140,33 @@ class Reason(Enum):
     )
     WRONG_FILE = (
         "wrong_file",
-        "A file in the opt-out folder is not an export of the agreed form; none of its rows was read.",
-        "Compare its header with docs/flows/optout.md; export it again.",
+        "A file in the opt-out folder is not an export of the agreed form; it goes to quarantine whole.",
+        "Compare it with docs/flows/optout_file.md; export it again, or correct it where it lies.",
+    )
+    FILE_LATE = (
+        "file_late",
+        "No opt-out file was finished for longer than OPTOUT_FILE_LATE_HOURS.",
+        "Look at the export workflow in Campaign and start it again; `bridge optouts files` shows what arrived.",
+    )
+    FILE_UNUSUAL = (
+        "file_unusual",
+        "An opt-out file has far more or far fewer rows than the last ones; it is worked on all the same.",
+        "Look whether the export workflow was changed, or people were imported or opted out in bulk.",
+    )
+    FILE_CHANGED = (
+        "file_changed",
+        "An opt-out file changed after it was put away; it is back in the folder and is read as a new one.",
+        "Raise OPTOUT_FILE_SETTLE_SECONDS, or let the export write a marker (OPTOUT_FILE_MARKER).",
+    )
+    FILES_QUOTA = (
+        "files_quota",
+        "The opt-out folder fills more than 80 % of OPTOUT_FILE_QUOTA_BYTES.",
+        "Lower OPTOUT_FILE_KEEP_DAYS, clear the quarantine, or buy room: a full SFTP account stops Campaign's exports.",
+    )
+    JOURNAL_BROKEN = (
+        "journal_broken",
+        "A chain of the opt-out journal does not hold together: something was changed, cut or removed.",
+        "`bridge optouts verify` names the place; find out who may write to the container.",
     )
 
     OPT_OUT_OVERDUE = (

@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AnyUrl,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -18,7 +16,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from shared import settings_optout_file
 from shared.domain.ledger import Timings
+from shared.settings_optout_file import OptOutFileSettings
 
 # The app's own settings are upper case; `ServiceBus` and `Storage` follow the Functions host's connection names.
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -44,10 +44,8 @@ class SettingsError(ValueError):
     """The settings do not do. The text names every one that is missing or wrong, and no value."""
 
 
-class Settings(BaseModel):
+class Settings(OptOutFileSettings):
     """One field a setting; the description is its documentation (docs/settings.md is checked against it)."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False)
 
     dynamics_url: Url = Field(description="The environment, e.g. https://acme.crm4.dynamics.com")
     dynamics_authority: Url = Field(description="The token authority, https://login.microsoftonline.com/TENANT")
@@ -70,12 +68,6 @@ class Settings(BaseModel):
     campaign_organization_id: NonEmpty = Field(description="The IMS organisation, …@AdobeOrg.")
     campaign_events_url: Url = Field(description="The I/O Events journal of the e-mail events.")
     webhook_secrets: Secret = Field(description="One or two shared secrets of the Dataverse webhook, comma-separated.")
-    optout_sftp_url: Url = Field(description="sftp://USER@HOST:PORT/FOLDER, where Campaign exports its opt-outs.")
-    optout_sftp_key: Secret = Field(description="The private key (OpenSSH PEM), or the path of its file.")
-    optout_sftp_host_key: NonEmpty = Field(
-        description="The server's public key as a known_hosts line, or the path of its file."
-    )
-    optout_sftp_settle_seconds: float = Field(10, ge=0, description="A file is complete when its size rests this long.")
     optout_poll: bool = Field(False, description="Whether Campaign is asked for changed opt-outs between two files.")
     mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
     timeline_file: NonEmpty = Field(
@@ -151,6 +143,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     """Raises SettingsError."""
     given = {field: environment[name] for field in Settings.model_fields if environment.get(name := _name(field))}
     problems = [f"{' or '.join(map(_name, group))}: missing" for group in ALTERNATIVES if not given.keys() & group]
+    problems += [f"{_name(field)}: missing" for field in settings_optout_file.lacking(given)]
     problems += [f"{_name(field)}: {UNRESOLVED}" for field, text in given.items() if text.startswith(REFERENCE)]
     try:
         settings = Settings.model_validate(given)

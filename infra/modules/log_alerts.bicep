@@ -121,16 +121,16 @@ var timersAlways = [
     minutes: 30
   }
   {
-    name: 'optout_deadlines'
-    minutes: 180
-  }
-  {
     name: 'ledger_checks'
     minutes: 15
   }
   {
     name: 'optout_deadlines'
     minutes: 180
+  }
+  {
+    name: 'journal_seal'
+    minutes: 2160
   }
 ]
 var timersByChoice = [

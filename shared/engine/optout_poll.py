@@ -13,8 +13,8 @@ from shared.domain.contact import Contact
 from shared.engine.lanes import send_hints
 from shared.engine.reading import read_rows
 from shared.flows import optout
-from shared.optout_ports import ChangedProfile
 from shared.ports import Ports
+from shared.ports.optouts import ChangedProfile
 
 WATERMARK = "optout-poll"
 # Campaign's clock stamps a change before it is stored: a change may become visible a little after a later one.

@@ -23,17 +23,18 @@ def mapping_of(mappings: Mappings, table: str) -> Mapping:
 async def read_row(ports: Ports, mapping: Mapping, record_id: str) -> Contact | None:
     """The row as it is now; None if there is none. Raises an Outcome."""
     row = await ports.dynamics.read(RecordKey(mapping.table, record_id))
-    return None if row is None else _whole(mapping, row)
+    return None if row is None else _whole(frozenset(mapping.columns), row)
 
 
 async def read_rows(ports: Ports, mapping: Mapping, ids: Sequence[str]) -> MappingOf[str, Contact]:
     """The rows that exist, by id. Raises an Outcome."""
     rows = await ports.dynamics.read_many(mapping.table, ids)
-    return {key: _whole(mapping, row) for key, row in rows.items()}
+    columns = frozenset(mapping.columns)
+    return {key: _whole(columns, row) for key, row in rows.items()}
 
 
-def _whole(mapping: Mapping, row: Contact) -> Contact:
+def _whole(columns: frozenset[str], row: Contact) -> Contact:
     """A row that was read while the mapping changed may lack a column, which must not look like an empty one."""
-    if not row.columns.keys() >= set(mapping.columns):
+    if not row.columns.keys() >= columns:
         raise Retry(Reason.ROW_CHANGED, "read while the mapping changed", after_s=1)
     return row

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 
+from shared.domain.optout_file import FilePolicy
 from shared.engine import checks, egress, optout_file
-from shared.errors import Halt, Outcome
-from shared.ports import Ports
+from shared.errors import Halt, Outcome, Reason
+from shared.ports import JournalSeals, Ports
 
 
 class Timers:
     """A run that meets an Outcome ends early and says so: the next one goes on where it was."""
 
-    def __init__(self, ports: Ports, *, settle_s: float, event_limit: int, event_run_s: float = math.inf) -> None:
+    def __init__(
+        self, ports: Ports, files: FilePolicy, seals: JournalSeals, *, event_limit: int, event_run_s: float = math.inf
+    ) -> None:
         self.ports = ports
-        self.settle_s = settle_s
+        self.files = files
+        self.seals = seals
         self.event_limit = event_limit
         self.event_run_s = event_run_s
 
@@ -22,7 +26,7 @@ class Timers:
         """Complete files of the opt-out folder."""
         try:
             await self.ports.refresh_mapping()
-            tally = await optout_file.run(self.ports, self.settle_s)
+            tally = await optout_file.run(self.ports, self.files)
         except Outcome as outcome:
             return self._cut_short("optout_file", outcome)
         self.ports.telemetry.counted(
@@ -51,7 +55,19 @@ class Timers:
             return self._cut_short("ledger_checks", outcome)
         self.ports.telemetry.counted("ledger_checks", verified=verified, privacy_ended=ended)
 
+    async def journal_seal(self) -> None:
+        """Days of the opt-out journal that are over. The seal's hash in the log is a proof outside the journal."""
+        try:
+            async for sealed in self.seals.seal(self.ports.clock.now()):
+                day = sealed.day.isoformat()
+                for fault in sealed.faults:
+                    self.ports.telemetry.alarm("journal_seal", Reason.JOURNAL_BROKEN, fault)
+                self.ports.telemetry.counted("journal_seal", day=day, entries=sealed.entries, hash=sealed.hash)
+        except Outcome as outcome:
+            return self._cut_short("journal_seal", outcome)
+
     def _cut_short(self, timer: str, outcome: Outcome) -> None:
         if isinstance(outcome, Halt):
             self.ports.telemetry.alarm(timer, outcome.reason, outcome.detail)
-        self.ports.telemetry.counted(f"{timer}_cut_short", reason=outcome.reason.slug)
+        detail = {"detail": outcome.detail} if outcome.detail else {}
+        self.ports.telemetry.counted(f"{timer}_cut_short", reason=outcome.reason.slug, **detail)

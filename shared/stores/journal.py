@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from random import Random
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import StorageErrorCode
-from azure.storage.blob.aio import BlobClient, BlobServiceClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 
 from shared.domain.journal import JournalEntry
 from shared.errors import Reason, Retry, Uncertain
@@ -123,14 +124,8 @@ class BlobJournal:
         except ResourceNotFoundError as error:
             if error_code(error) != StorageErrorCode.CONTAINER_NOT_FOUND:
                 raise
-            await self._create_container()
+            await create_container(self._container)
             await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
-
-    async def _create_container(self) -> None:
-        try:
-            await self._container.create_container()
-        except ResourceExistsError:
-            return
 
     async def _append(self, chain: _Chain, block: bytes) -> None:
         async with writing(Reason.JOURNAL_UNREACHABLE):
@@ -143,6 +138,12 @@ class BlobJournal:
                     raise Uncertain(Reason.JOURNAL_UNREACHABLE, "the chain's end is not where it was left") from None
         chain.size += len(block)
         chain.blocks += 1
+
+
+async def create_container(container: ContainerClient) -> None:
+    """Nothing happens if it is there."""
+    with contextlib.suppress(ResourceExistsError):
+        await container.create_container()
 
 
 def _blocks(lines: Iterator[bytes]) -> Iterator[bytes]:

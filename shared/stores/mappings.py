@@ -34,6 +34,8 @@ POINTER = "current.json"
 NOT_MODIFIED = 304
 # The SDK's own pause before a repeated read is 15 s, longer than a call may take here.
 PAUSE_S = 1
+# Its own first piece of a blob is 32 MiB, held in memory.
+READ_BYTES = 4 * 1024 * 1024
 
 
 class OvertakenError(Exception):
@@ -59,11 +61,12 @@ def blob_service(
 
     Raises ValueError if neither is complete, or the connection string is none.
     """
-    retries: dict[str, Any] = {"retry_total": WRITE_RETRIES, "initial_backoff": PAUSE_S, "increment_base": PAUSE_S}
+    options: dict[str, Any] = {"retry_total": WRITE_RETRIES, "initial_backoff": PAUSE_S, "increment_base": PAUSE_S}
+    options |= {"max_single_get_size": READ_BYTES, "max_chunk_get_size": READ_BYTES}
     if connection_string:
-        return BlobServiceClient.from_connection_string(connection_string, **retries)
+        return BlobServiceClient.from_connection_string(connection_string, **options)
     if url and credential:
-        return BlobServiceClient(url, credential=credential, **retries)
+        return BlobServiceClient(url, credential=credential, **options)
     raise ValueError("blob storage: a connection string, or a URL and a credential")
 
 

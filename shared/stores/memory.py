@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from shared.domain.change import Lane, RecordKey
 from shared.domain.journal import JournalEntry
 from shared.domain.ledger import LedgerRow
+from shared.domain.optout_file import FileRecord, RemoteFile
 from shared.domain.recollection import Recollection
 from shared.errors import Reason, Retry
 from shared.ports import BusUnavailableError, Outgoing
@@ -101,7 +102,7 @@ class MemoryJournal:
 
 
 class MemoryRecollections:
-    """Implements `shared.optout_ports.Recollections`. `rows` may be looked at."""
+    """Implements `shared.ports.optouts.Recollections`. `rows` may be looked at."""
 
     def __init__(self) -> None:
         self.rows: dict[RecordKey, Recollection] = {}
@@ -134,6 +135,29 @@ class MemoryWatermarks:
     async def write(self, name: str, value: str) -> None:
         """Overwrites."""
         self.values[name] = value
+
+
+class MemoryFileLedger:
+    """Implements `shared.ports.FileLedger`. `records` may be looked at."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, FileRecord] = {}
+
+    async def get(self, file: RemoteFile) -> FileRecord | None:
+        """None: never seen."""
+        return self.records.get(file.identity)
+
+    async def put(self, record: FileRecord) -> None:
+        """Overwrites."""
+        self.records[record.file.identity] = record
+
+    async def delete(self, record: FileRecord) -> None:
+        """Nothing happens if it is gone."""
+        self.records.pop(record.file.identity, None)
+
+    async def all(self) -> Sequence[FileRecord]:
+        """The first seen first."""
+        return sorted(self.records.values(), key=lambda record: (record.first_seen, record.file.name))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from shared.errors import Outcome
 from shared.stores.ledger_entity import key_of, key_text, time_text
 from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, listed, preparing
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 PARTITION = "pending"
 # A row is written within seconds of its mark. An hour is generous, as a mark without a row costs one read a minute.

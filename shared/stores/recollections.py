@@ -26,7 +26,7 @@ MOMENT: TypeAdapter[datetime | None] = TypeAdapter(AwareDatetime | None)
 
 
 class TableRecollections:
-    """Implements `shared.optout_ports.Recollections`: one entity a contact, changed only under its ETag."""
+    """Implements `shared.ports.optouts.Recollections`: one entity a contact, changed only under its ETag."""
 
     def __init__(self, service: TableServiceClient, name: str = "optouts") -> None:
         self._table = Table(service, name)

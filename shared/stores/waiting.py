@@ -19,7 +19,7 @@ PLACES = ((Lane.OPTOUT, None), (Lane.OPTOUT, ServiceBusSubQueue.DEAD_LETTER), (L
 
 
 class QueuedOptOuts:
-    """Implements `shared.optout_ports.WaitingOptOuts`. The client stays the caller's."""
+    """Implements `shared.ports.optouts.WaitingOptOuts`. The client stays the caller's."""
 
     def __init__(self, client: ServiceBusClient) -> None:
         self._client = client

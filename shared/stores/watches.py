@@ -22,7 +22,7 @@ from shared.errors import Outcome
 from shared.stores.ledger_entity import Entity, key_of, key_text, time_text
 from shared.stores.storage_calls import READ_RETRIES, Table, listed, preparing
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"bridge.{__name__}")
 
 # One partition takes 2,000 requests a second; a watch makes two in its life, and serves several rows.
 PARTITION = "watch"

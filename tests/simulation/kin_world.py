@@ -101,6 +101,7 @@ class KinWorld:
             events=None,  # type: ignore[arg-type]  # no flow under simulation reads events or files
             files=None,  # type: ignore[arg-type]
             read_export=None,  # type: ignore[arg-type]
+            file_ledger=None,  # type: ignore[arg-type]
             ledger=self.ledger,
             family=FamilyFake(self),
             journal=None,  # type: ignore[arg-type]  # nobody opts out here

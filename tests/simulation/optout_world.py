@@ -119,6 +119,7 @@ class World:
             read_export=unused,
             records=unused,
             family=unused,
+            file_ledger=unused,
             ledger=self.ledger,
             deletions=unused,
             journal=self.journal,

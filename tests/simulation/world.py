@@ -96,6 +96,7 @@ class World:
             records=None,  # type: ignore[arg-type]  # no custom tables here
             events=None,  # type: ignore[arg-type]  # no flow under simulation reads events or files
             files=None,  # type: ignore[arg-type]
+            file_ledger=None,  # type: ignore[arg-type]
             read_export=None,  # type: ignore[arg-type]
             ledger=LedgerFake(self),
             family=MemoryFamily(),

@@ -19,7 +19,7 @@ GOOD = {
     "CAMPAIGN_ORGANIZATION_ID": "0123@AdobeOrg",
     "CAMPAIGN_EVENTS_URL": "https://events.adobe.io/events/organizations/1/integrations/2/3",
     "WEBHOOK_SECRETS": "canary-webhook-new, canary-webhook-old",
-    "OPTOUT_SFTP_URL": "sftp://campaign@acme.campaign.adobe.com/d365_loads/exports",
+    "OPTOUT_FILES_URL": "sftp://campaign@acme.campaign.adobe.com/d365_loads/exports",
     "OPTOUT_SFTP_KEY": "canary-key",
     "OPTOUT_SFTP_HOST_KEY": "acme ssh-ed25519 AAAA",
     "ServiceBus": "Endpoint=sb://acme;SharedAccessKeyName=n;SharedAccessKey=canary-bus",
@@ -166,3 +166,47 @@ def test_a_reference_that_the_platform_could_not_follow_is_no_secret() -> None:
 def test_webhook_secrets_without_a_key_are_refused() -> None:
     """They would refuse Dataverse for ever, without anybody noticing."""
     assert "WEBHOOK_SECRETS" in refusal(WEBHOOK_SECRETS=" , ")
+
+
+S3 = {"OPTOUT_FILES_URL": "s3://exports/d365", "OPTOUT_SFTP_KEY": "", "OPTOUT_SFTP_HOST_KEY": ""}
+
+
+def test_only_an_sftp_folder_needs_sftp_keys() -> None:
+    assert settings.read({**GOOD, **S3}).optout_files_url == "s3://exports/d365"
+
+
+def test_the_form_of_the_files_is_read_from_the_settings() -> None:
+    read = settings.read(
+        {
+            **GOOD,
+            "OPTOUT_FILE_DELIMITER": "\\t",
+            "OPTOUT_FILE_COLUMNS": "No e-mail = blackListEmail , a=b=blackList",
+            "OPTOUT_FILE_TRUE": "Oui, YES",
+            "OPTOUT_FILE_TIME_COLUMN": "changed",
+            "OPTOUT_FILE_MARKER": ".done",
+        }
+    )
+    form = read.export_form()
+    assert form.delimiter == "\t"
+    assert form.columns == {"No e-mail": "blackListEmail", "a=b": "blackList"}
+    assert (sorted(form.true), sorted(form.false)) == (["oui", "yes"], ["0", "false", "no"])
+    assert (form.time_column, form.time_format) == ("changed", "")
+    assert (read.file_policy().marker, read.file_policy().late_hours) == (".done", 26)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"OPTOUT_FILE_DELIMITER": "||"}, "OPTOUT_FILE_DELIMITER: one character"),
+        ({"OPTOUT_FILE_DELIMITER": '"'}, "OPTOUT_FILE_DELIMITER: one character"),
+        ({"OPTOUT_FILE_ENCODING": "klingon"}, "OPTOUT_FILE_ENCODING: no encoding"),
+        ({"OPTOUT_FILE_ENCODING": "base64"}, "OPTOUT_FILE_ENCODING: no encoding"),
+        ({"OPTOUT_FILE_COLUMNS": "blackListEmail"}, "must look like HEADER=ATTRIBUTE"),
+        ({"OPTOUT_FILE_TRUE": "yes,no"}, "have a word in common"),
+        ({"OPTOUT_FILE_TIME_FORMAT": "%Y"}, "without OPTOUT_FILE_TIME_COLUMN"),
+        ({"OPTOUT_FILES_URL": "exports"}, "OPTOUT_FILES_URL"),
+    ],
+)
+def test_a_form_that_does_not_do_is_named(given: dict[str, str], problem: str) -> None:
+    with pytest.raises(settings.SettingsError, match=problem):
+        settings.read({**GOOD, **given})

@@ -14,7 +14,7 @@ from shared.clients.campaign.config import SYSTEM, CampaignConfig
 from shared.clients.campaign.listing import Trail
 from shared.domain.contact import OLDEST
 from shared.errors import Halt, Reason
-from shared.optout_ports import ChangedProfile
+from shared.ports.optouts import ChangedProfile
 
 PAGE_ROWS = 500
 ORDER = "lastModified"

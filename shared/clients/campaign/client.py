@@ -15,8 +15,8 @@ from shared.clients.exchange import Exchange, Tokens
 from shared.domain.contact import Profile, Value
 from shared.domain.ledger import Progress
 from shared.domain.mapping import Privacy, Resource
-from shared.optout_ports import ChangedProfile
 from shared.ports import Campaign, Records
+from shared.ports.optouts import ChangedProfile
 
 
 class CampaignClient(Campaign, Records):

@@ -83,7 +83,7 @@ def test_a_dry_run_says_what_each_would_lead_to_and_changes_nothing(bridge: Run,
     assert [(one["line"]["number"], one["verdict"], one["reason"]) for one in data(result)] == [
         (1, "would_apply", "written"),
         (2, "would_apply", "written"),
-        (7, "still_failing", "refused_email"),
+        (7, "already_settled", "unchanged"),
     ]
     assert "3 engine calls made. Nothing was changed." in result.stderr
     assert (fake.dead_letters.copies, len(fake.dead_letters.letters_kept), audited(fake)) == ([], 3, [])

@@ -11,7 +11,7 @@ from azure.data.tables.aio import TableServiceClient
 from shared.domain.change import RecordKey
 from shared.domain.optout import Said
 from shared.domain.recollection import Recollection
-from shared.optout_ports import Recollections
+from shared.ports.optouts import Recollections
 from shared.stores.memory import MemoryRecollections
 from shared.stores.recollections import TableRecollections
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -29,11 +28,13 @@ from shared.domain.ledger import LedgerRow, Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Mappings, Privacy, Resource
 from shared.domain.metadata import ResourceInfo, TableInfo
+from shared.domain.optout_file import Folder, RemoteFile
 from shared.errors import Halt, Reason
-from shared.ports import Outgoing, Ports, Recorded, RemoteFile
+from shared.ports import Outgoing, Ports, Recorded
 from shared.settings import Settings, read
 from shared.stores.append_log import AppendLog
 from shared.stores.dead_letters import Copy, DeadLetters
+from shared.stores.files.memory import MemoryFiles
 from shared.stores.letter import Box, DeadLetter
 from shared.stores.letter_desk import LetterDesk
 from shared.stores.mapping_entry import Applied
@@ -41,6 +42,7 @@ from shared.stores.mappings import BlobMappings
 from shared.stores.memory import (
     MemoryDeletions,
     MemoryFamily,
+    MemoryFileLedger,
     MemoryJournal,
     MemoryLedger,
     MemoryRecollections,
@@ -365,17 +367,16 @@ class FakeMappings(BlobMappings):
         return self.applied
 
 
-class FakeFiles:
+class FakeFiles(MemoryFiles):
     def __init__(self) -> None:
+        super().__init__()
         self.failure: Exception | None = None
+        self.put("optouts.csv", b"externalId;x", NOW)
 
-    async def list(self) -> Sequence[RemoteFile]:
+    async def list(self, folder: Folder = Folder.INBOX) -> Sequence[RemoteFile]:
         if self.failure:
             raise self.failure
-        return [RemoteFile("optouts.csv", 10, NOW)]
-
-    def open(self, name: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        raise AssertionError("no command reads a file")
+        return await super().list(folder)
 
 
 class FakeBus:
@@ -406,6 +407,8 @@ class FakeApp:
         self.files = FakeFiles()
         self.family = MemoryFamily()
         self.entities: tuple[MappingRules, ...] = ()
+        self.file_ledger = MemoryFileLedger()
+        self.archive: Any = None
         self.ledger = MemoryLedger()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -428,6 +431,7 @@ class FakeApp:
             records=self.campaign,
             events=unused,
             files=self.files,
+            file_ledger=self.file_ledger,
             read_export=unused,
             ledger=self.ledger,
             family=self.family,
@@ -462,6 +466,7 @@ class FakeApp:
             letter_desk=self.build_desk(),
             mappings=self.mappings,
             tables=ADOBE_TABLES,
+            archive=self.archive,
             close=self._close,
         )
 

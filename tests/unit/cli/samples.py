@@ -82,7 +82,7 @@ VALUES = {
     "CAMPAIGN_ORGANIZATION_ID": "ORG@AdobeOrg",
     "CAMPAIGN_EVENTS_URL": "https://events-va6.adobe.io/events/organizations/1/integrations/2/3",
     "WEBHOOK_SECRETS": "first-webhook-secret-long,second-webhook-secret-long",
-    "OPTOUT_SFTP_URL": "sftp://campaign@files.example.com/exports",
+    "OPTOUT_FILES_URL": "sftp://campaign@files.example.com/exports",
     "OPTOUT_SFTP_KEY": "-----BEGIN",
     "OPTOUT_SFTP_HOST_KEY": "ssh-ed25519 AAAA",
     "ServiceBus": "Endpoint=sb://acme.servicebus.windows.net;SharedAccessKeyName=k;SharedAccessKey=bus-secret",

@@ -5,19 +5,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from cli.deadletters.forecast import Forecast, Forecaster
 from shared.domain.change import Hint, Lane, RecordKey, Source, Why
+from shared.domain.contact import Profile
 from shared.domain.conversion import Target, TargetType, Types
 from shared.domain.fact import EmailEvent, Fact, FactChunk
-from shared.domain.ledger import Claim, LedgerRow, Present, Unknown
+from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
 from shared.errors import Halt, Reason, Retry
 from shared.stores.letter import DeadLetter
 from shared.wire import encode
 from tests.unit.cli.fakes import FakeApp
-from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, a_contact, a_letter, a_profile
+from tests.unit.cli.samples import (
+    CONTACT_ID,
+    KEY,
+    MAPPING,
+    NOW,
+    VEHICLE,
+    VEHICLES,
+    VISIT,
+    VISITS,
+    a_contact,
+    a_letter,
+    a_profile,
+    a_vehicle,
+    a_visit,
+)
 
 DIGEST = MAPPING.desired(a_contact()).digest
 PARKED = a_letter(3, queue=Lane.PARKED, place="parked", reason="refused_email")
@@ -113,9 +129,102 @@ async def test_what_cannot_be_rehearsed_is_not_claimed_to_be(letter, verdict, re
     assert (forecast.verdict, forecast.reason) == (verdict, reason)
 
 
+def about(record: RecordKey, why: Why = Why.UPSERT, *, lane: Lane | None = None, reason: str = "x") -> DeadLetter:
+    """A week old."""
+    hint = Hint("h", record, why, Source.WEBHOOK, NOW - timedelta(days=7))
+    return a_letter(1, queue=Lane.PARKED, place="parked", lane=lane or hint.lane, body=encode(hint), reason=reason)
+
+
+def with_tables(**state: Any) -> FakeApp:
+    """The contact, its vehicle and the vehicle's visit are in Dynamics; contact and vehicle in Campaign, too."""
+    fake = known()
+    fake.entities = (VEHICLES, VISITS)
+    fake.dynamics.entities = {VEHICLE: a_vehicle(), VISIT: a_visit()}
+    fake.remember(LedgerRow(VEHICLE, **{"state": Present("x"), "parents": frozenset({KEY}), **state}))
+    return fake
+
+
+@pytest.mark.parametrize("lane", [Lane.CONTACT_UPSERT, Lane.CUSTOM_ENTITY])
+async def test_a_hint_about_a_table_that_is_mapped_no_more_is_dropped(lane):
+    forecast = await told(known(), about(RecordKey("account", CONTACT_ID), lane=lane))
+    assert (forecast.verdict, forecast.reason) == ("already_settled", "not_mapped")
+
+
 async def test_another_tables_hint_is_not_taken_for_a_contacts():
-    hint = Hint("h", RecordKey("account", CONTACT_ID), Why.UPSERT, Source.WEBHOOK, NOW)
-    assert (await told(known(), a_letter(1, body=encode(hint)))).verdict == "unknown"
+    assert (await told(with_tables(), about(VEHICLE, lane=Lane.OPTOUT))).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("held", "state", "expected", "calls"),
+    [
+        (a_vehicle(), Present(VEHICLES.desired(a_vehicle()).digest), ("already_settled", "unchanged", 0), 0),
+        (a_vehicle(), Unknown(), ("already_settled", "unchanged", 1), 1),
+        (a_vehicle(new_name="Other"), Present("older"), ("would_apply", "written", 2), 1),
+        (None, Absent(), ("would_apply", "written", 1), 0),
+    ],
+    ids=["as sent", "in doubt", "outdated", "gone before"],
+)
+async def test_a_custom_tables_record_is_rehearsed(held, state, expected, calls):
+    fake = with_tables(state=state)
+    if held:
+        fake.campaign.records[VEHICLE.id] = Profile("@1", VEHICLES.desired(held).fields)
+    forecast = await told(fake, about(VEHICLE))
+    assert (forecast.verdict, forecast.reason, forecast.calls) == expected
+    assert fake.campaign.calls == ["record"] * calls
+    assert forecast.line.record == str(VEHICLE)
+
+
+async def test_a_record_without_its_parent_waits_and_names_it():
+    forecast = await told(with_tables(state=Absent()), about(VISIT))
+    assert (forecast.verdict, forecast.reason) == ("would_wait", "parent_missing")
+    assert f"to the lane custom-entity ({VEHICLE}: not sent yet, or in doubt" in forecast.because
+    fake = with_tables()
+    fake.dynamics.entities[VISIT] = a_visit(new_vehicle="0f8fad5b-d9cb-469f-a165-708677289599")
+    assert "289599: " in (await told(fake, about(VISIT, reason="parent_missing"))).because
+
+
+async def test_a_replayed_deletion_lets_the_children_go_first_however_old_it_is():
+    fake = with_tables()
+    fake.dynamics.entities.clear()
+    fake.family.pairs[VISIT, VEHICLE] = None
+    fake.remember(LedgerRow(VISIT, Present("x"), parents=frozenset({VEHICLE})))
+    forecast = await told(fake, about(VEHICLE, Why.DELETE))
+    assert (forecast.verdict, forecast.reason) == ("would_wait", "children_first")
+
+
+async def test_a_key_that_changed_is_looked_for_and_what_campaign_hides_only_a_write_can_tell():
+    fake = with_tables()
+    fake.remember(LedgerRow(VISIT, Present("x"), parents=frozenset({VEHICLE}), found_by="S-0"))
+    fake.campaign.records["S-0"] = Profile("@9", {})
+    forecast = await told(fake, about(VISIT, reason="key_changed"))
+    assert (forecast.verdict, forecast.reason, len(fake.campaign.calls)) == ("still_failing", "key_changed", 2)
+    fake.campaign.records.clear()
+    forecast = await told(fake, about(VISIT, reason="hidden"))
+    assert (forecast.verdict, forecast.reason) == ("unknown", "hidden")
+
+
+async def test_a_verify_in_the_opt_out_lane_is_the_opt_out_lanes_work():
+    """A write of unknown outcome comes back as a verify to the lane that it came from."""
+    fake = known()
+    fake.campaign.row = a_profile(lastName="Other")
+    assert (await told(fake, about(KEY, Why.VERIFY))).verdict == "would_apply"
+    assert (await told(fake, about(KEY, Why.VERIFY, lane=Lane.OPTOUT))).verdict == "already_settled"
+
+
+async def test_an_edited_hint_is_rehearsed_in_the_lane_of_what_it_has_become():
+    fake = with_tables(state=Absent())
+    app = fake.build(fake.wiring().settings(None))
+    letter = a_letter(1, queue=Lane.BULK, lane=Lane.BULK)
+    forecast = await Forecaster(app, True, None).one(letter, about(VEHICLE).body)
+    assert (forecast.verdict, forecast.reason) == ("would_apply", "written")
+
+
+@pytest.mark.parametrize(
+    "letter", [about(KEY, lane=Lane.TIMELINE), replace(chunk(CONTACT_ID), lane=Lane.CUSTOM_ENTITY)]
+)
+async def test_what_is_not_of_the_lanes_kind_would_be_parked_again(letter):
+    forecast = await told(with_tables(), letter)
+    assert (forecast.verdict, forecast.reason) == ("still_failing", "malformed")
 
 
 async def test_a_system_that_is_away_leaves_the_letter_unknown_and_bad_credentials_end_it():

@@ -32,7 +32,7 @@ async def test_a_sound_app_has_nothing_but_ok():
     fake = FakeApp()
     found = await examined(fake)
     assert states(found, Status.OK) == set(found)
-    assert {"settings", "mapping", "dynamics", "timeline-tables", "sftp", "ledger"} < set(found)
+    assert {"settings", "mapping", "dynamics", "timeline-tables", "optout-files", "ledger"} < set(found)
     assert {f"queue-{lane}" for lane in Lane} < set(found)
     assert not any(finding.remedy for finding in found.values())
     assert (fake.built, fake.closed, fake.campaign.calls) == (1, 1, ["ping"])
@@ -72,13 +72,17 @@ async def test_one_system_that_refuses_leaves_the_others():
 async def test_each_part_that_fails_is_found():
     fake = FakeApp()
     fake.campaign.failure = Retry(Reason.CAMPAIGN_UNREACHABLE, "not sent: TimeoutError")
-    fake.files.failure = FilesUnavailableError("files.example.com", "/exports", "its host key is not the pinned one.")
+    fake.files.failure = FilesUnavailableError(
+        "sftp://files.example.com/exports", "its host key is not the pinned one."
+    )
     fake.dead_letters.failure = BusUnavailableError("optout: ServiceBusAuthenticationError")
     fake.values["WEBHOOK_SECRETS"] = "short,long-enough-to-be-a-secret"
     found = await examined(fake)
-    assert states(found, Status.FAILED) == {"campaign", "sftp", "webhook-secrets"} | {f"queue-{lane}" for lane in Lane}
+    assert states(found, Status.FAILED) == {"campaign", "optout-files", "webhook-secrets"} | {
+        f"queue-{lane}" for lane in Lane
+    }
     assert all(found[name].remedy for name in states(found, Status.FAILED))
-    assert "host key" in found["sftp"].found
+    assert "host key" in found["optout-files"].found
     assert "1 of 2 secrets shorter" in found["webhook-secrets"].found
 
 

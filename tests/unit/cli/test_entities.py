@@ -187,8 +187,16 @@ async def test_a_deletion_lets_the_children_go_first() -> None:
         fake.remember(LedgerRow(visit, Present("x"), parents=frozenset({VEHICLE})))
         fake.family.pairs[visit, VEHICLE] = None
     told = await rehearsed(fake, VEHICLE, Why.DELETE)
-    assert told.reason == "children_first"
-    assert orders(told)[0].startswith("send 2 hints (upsert) to the lane custom-entity, first new_visit/")
+    assert (told.ending, told.reason, orders(told)) == ("later", "children_first", [])
+
+
+async def test_a_creation_releases_the_children() -> None:
+    fake = an_app(a_vehicle())
+    for number in range(2):
+        fake.family.pairs[RecordKey("new_visit", f"0f8fad5b-d9cb-469f-a165-00000000000{number}"), VEHICLE] = None
+    told = await rehearsed(fake, VEHICLE, Why.UPSERT)
+    assert (told.reason, told.calls) == ("written", 2)
+    assert orders(told)[-1].startswith("send 2 hints (upsert) to the lane custom-entity, first new_visit/")
 
 
 async def test_the_record_is_looked_for_under_its_key_and_under_a_former_one() -> None:

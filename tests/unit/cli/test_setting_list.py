@@ -56,6 +56,8 @@ def test_secrets_are_marked_and_no_value_is_kept():
         "CAMPAIGN_CLIENT_SECRET",
         "WEBHOOK_SECRETS",
         "OPTOUT_SFTP_KEY",
+        "OPTOUT_S3_SECRET",
+        "OPTOUT_BLOB_CONNECTION",
         "ServiceBus",
         "Storage",
     }

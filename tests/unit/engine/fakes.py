@@ -8,21 +8,26 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from shared.clients.campaign.export import read as read_export
+from shared.clients.campaign.export import reader
 from shared.domain.change import Lane, RecordKey
 from shared.domain.contact import Contact, Profile, Value
 from shared.domain.effects import RecordActivity
 from shared.domain.ledger import Progress, Timings
 from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Mappings, Privacy
+from shared.domain.optout_file import ExportForm, Folder, RemoteFile
 from shared.domain.timeline import TimelineRules
 from shared.engine.deliver import Delivery, Engine, Patience
-from shared.optout_ports import ChangedProfile
-from shared.ports import EventPage, Outgoing, Ports, Recorded, RemoteFile
+from shared.errors import Reason, Retry
+from shared.ports import EventPage, Outgoing, Ports, Recorded, SealedDay
+from shared.ports.optouts import ChangedProfile
+from shared.stores.files import FilesUnavailableError
+from shared.stores.files.memory import MemoryFiles
 from shared.stores.memory import (
     MemoryBus,
     MemoryDeletions,
     MemoryFamily,
+    MemoryFileLedger,
     MemoryJournal,
     MemoryLedger,
     MemoryRecollections,
@@ -53,7 +58,10 @@ class SetClock:
 
 @dataclass
 class OneContact:
-    """The `Dynamics` port. `failure` is raised by every call; `recorded` answers for activities, in order."""
+    """The `Dynamics` port. `failure` is raised by every call; `recorded` answers for activities, in order.
+
+    `fails_after` so many comparisons the next fails; `on_read` comes before each.
+    """
 
     row: Contact | None = field(default_factory=contact)
     failure: Exception | None = None
@@ -64,6 +72,8 @@ class OneContact:
     orders: list[Sequence[RecordActivity]] = field(default_factory=list)
     compared: list[Sequence[str]] = field(default_factory=list)
     reads: int = 0
+    fails_after: int | None = None
+    on_read: Callable[[], None] = lambda: None
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -76,6 +86,9 @@ class OneContact:
 
     async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         self._fail()
+        self.on_read()
+        if self.fails_after is not None and len(self.compared) >= self.fails_after:
+            raise Retry(Reason.DYNAMICS_BUSY)
         self.compared.append(ids)
         return {self.row.id: self.row} if self.row is not None and self.row.id in ids else {}
 
@@ -186,30 +199,67 @@ class Changes:
             raise self.failure
 
 
-class Folder:
-    """The `Files` port. A file is its lines; `growing` grow between two listings; `broken_at` breaks a read off."""
+class Inbox(MemoryFiles):
+    """The `Files` port, with files given as lines. `growing` grow between two listings; `broken_at` breaks a read off.
 
-    def __init__(self) -> None:
-        self.files: dict[str, list[str]] = {}
-        self.sizes: dict[str, int] = {}
+    `failure` is raised there, once the file's text has been read up to that many bytes.
+    """
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__()
+        self._clock = clock
         self.growing: set[str] = set()
         self.broken_at: dict[str, int] = {}
-        self.failure: Exception = ConnectionError("the server is gone")
+        self.failure: Exception = FilesUnavailableError("memory:", "the connection failed")
+        self.unreachable = False
+        self.fixed: set[str] = set()
+        self.opened: list[str] = []
 
-    async def list(self) -> Sequence[RemoteFile]:
+    def write(self, name: str, *lines: str) -> None:
+        self.put(name, "\n".join([*lines, ""]).encode(), self._clock.now())
+
+    def names(self, folder: Folder = Folder.INBOX) -> list[str]:
+        return [name for place, name in self.contents if place is folder]
+
+    async def list(self, folder: Folder = Folder.INBOX) -> Sequence[RemoteFile]:
+        if self.unreachable:
+            raise self.failure
         for name in self.growing:
-            self.sizes[name] = self.sizes.get(name, 0) + 1
-        return [RemoteFile(name, self.sizes.get(name, 0), NOW) for name in self.files]
+            content, modified_at = self.contents[Folder.INBOX, name]
+            self.put(name, content + b"\n", modified_at)
+        return await super().list(folder)
+
+    async def move(self, file: RemoteFile, target: Folder, name: str) -> None:
+        if file.name in self.fixed:
+            raise self.failure
+        await super().move(file, target, name)
 
     @asynccontextmanager
-    async def open(self, name: str) -> AsyncIterator[AsyncIterator[str]]:
-        yield self._lines(name)
+    async def open(self, file: RemoteFile) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.opened.append(file.name)
+        async with super().open(file) as pieces:
+            yield self._broken(file.name, pieces)
 
-    async def _lines(self, name: str) -> AsyncIterator[str]:
-        for number, line in enumerate(self.files[name], start=1):
-            if number == self.broken_at.get(name):
+    async def _broken(self, name: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        left = self.broken_at.get(name)
+        async for piece in pieces:
+            if left is not None and (left := left - len(piece)) < 0:
                 raise self.failure
-            yield line
+            yield piece
+
+
+@dataclass
+class Seals:
+    """The `JournalSeals` port: days to be sealed at the next run; `failure` is raised after them."""
+
+    days: list[SealedDay] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def seal(self, now: datetime) -> AsyncIterator[SealedDay]:
+        for day in self.days:
+            yield day
+        if self.failure is not None:
+            raise self.failure
 
 
 class Known:
@@ -220,7 +270,9 @@ class Known:
         self.dynamics = OneContact()
         self.campaign = OneProfile()
         self.journal = Journal()
-        self.folder = Folder()
+        self.folder = Inbox(self.clock)
+        self.file_ledger = MemoryFileLedger()
+        self.seals = Seals()
         self.ledger = MemoryLedger()
         self.deletions = MemoryDeletions()
         self.decisions = MemoryJournal()
@@ -237,7 +289,8 @@ class Known:
             records=None,  # type: ignore[arg-type]  # no custom tables here
             events=self.journal,
             files=self.folder,
-            read_export=read_export,
+            file_ledger=self.file_ledger,
+            read_export=reader(ExportForm()),
             ledger=self.ledger,
             family=MemoryFamily(),
             deletions=self.deletions,

@@ -11,7 +11,7 @@ from shared.clients.dynamics.context import parse
 from shared.domain.change import Lane, Why
 from shared.domain.ledger import Absent, LedgerRow
 from shared.domain.mapping import FieldRow, FromColumn, OptOutPair
-from shared.engine import optout_file
+from shared.domain.optout_file import FilePolicy
 from shared.engine.intake import Doorkeeper
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
@@ -82,13 +82,10 @@ async def malformed(world: Known) -> None:
 
 async def files(world: Known) -> None:
     header = "externalId;email;blackListEmail"
-    world.folder.files = {
-        "a.csv": ["Ada;Lovelace;ada@example.org"],
-        "b.csv": [header, f"{ID};ada@example.org;true", f"{ID};ada@example.org;Lovelace", f"{ID};Ada;Lovelace;x"],
-    }
-    await optout_file.run(world.ports, 1)
-    world.watermarks.values.clear()
-    await Timers(world.ports, settle_s=1, event_limit=1).optout_file()
+    world.folder.write("a.csv", "Ada;Lovelace;ada@example.org")
+    rows = [f"{ID};ada@example.org;true", f"{ID};ada@example.org;Lovelace", f"{ID};Ada;Lovelace;x"]
+    world.folder.write("b.csv", header, *rows)
+    await Timers(world.ports, files=FilePolicy(settle_s=1), seals=world.seals, event_limit=1).optout_file()
 
 
 async def timeline(world: Known) -> None:
@@ -98,7 +95,7 @@ async def timeline(world: Known) -> None:
 
 async def checks(world: Known) -> None:
     await world.ledger.put(LedgerRow(KEY, Absent(), flags=frozenset({"blackListEmail"}), check_at=world.clock.now()))
-    await Timers(world.ports, settle_s=1, event_limit=1).ledger_checks()
+    await Timers(world.ports, files=FilePolicy(), seals=world.seals, event_limit=1).ledger_checks()
 
 
 @pytest.mark.parametrize("story", [webhook, records, deletions, opt_outs, malformed, files, timeline, checks])

@@ -8,6 +8,7 @@ import pytest
 
 from shared.domain.change import Lane, Source, Why
 from shared.domain.ledger import Absent, LedgerRow, PrivacyRequest, Progress, Unknown
+from shared.domain.optout_file import FilePolicy
 from shared.engine import checks
 from shared.engine.timers import Timers
 from shared.errors import Reason, Retry
@@ -87,17 +88,17 @@ async def test_rule_d2_a_request_that_never_came_is_given_up_after_its_bound(wor
 
 async def test_the_timer_tells_what_it_did(world: Known, lines: Lines) -> None:
     await stored(world, check_at=NOW, pending=PENDING)
-    await Timers(world.ports, settle_s=1, event_limit=1).ledger_checks()
+    await Timers(world.ports, files=FilePolicy(), seals=world.seals, event_limit=1).ledger_checks()
     assert lines("counted") == [{"what": "ledger_checks", "verified": 1, "privacy_ended": 0}]
 
 
 async def test_the_timer_ends_early_when_campaign_is_away(world: Known, lines: Lines) -> None:
     await stored(world, pending=PENDING)
     world.campaign.failure = Retry(Reason.CAMPAIGN_UNREACHABLE)
-    await Timers(world.ports, settle_s=1, event_limit=1).ledger_checks()
+    await Timers(world.ports, files=FilePolicy(), seals=world.seals, event_limit=1).ledger_checks()
     assert lines("counted") == [{"what": "ledger_checks_cut_short", "reason": "campaign_unreachable"}]
 
 
 async def test_the_event_timer_tells_what_it_did(world: Known, lines: Lines) -> None:
-    await Timers(world.ports, settle_s=1, event_limit=1).event_egress()
+    await Timers(world.ports, files=FilePolicy(), seals=world.seals, event_limit=1).event_egress()
     assert lines("counted") == [{"what": "event_egress", "facts": 0, "skipped": 0, "unreadable": 0, "at_end": True}]

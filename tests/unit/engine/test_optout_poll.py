@@ -12,7 +12,7 @@ from shared.domain.contact import Flag
 from shared.domain.optout import Configuration, OptOutRules
 from shared.engine.optout_timers import OptOutTimers
 from shared.errors import Halt, Reason, Retry
-from shared.optout_ports import ChangedProfile
+from shared.ports.optouts import ChangedProfile
 from shared.wire import decode_hint
 from tests.unit.engine.conftest import Lines
 from tests.unit.engine.fakes import Known

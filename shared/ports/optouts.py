@@ -1,4 +1,4 @@
-"""What the opt-out lane needs of the world besides `shared.ports`, whose rules hold here, too."""
+"""What the opt-out lane alone needs of the world."""
 
 from __future__ import annotations
 
