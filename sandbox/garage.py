@@ -11,7 +11,7 @@ RED, REPAIR = 100000000, 100000001
 
 
 @dataclass(frozen=True)
-class Family:
+class Lineage:
     """The ids of a contact's vehicle, of a visit of that, and of a part of this."""
 
     vehicle: str
@@ -45,11 +45,11 @@ class Garage:
         """A dealer, of nobody."""
         return await self.people.create(DEALERS, {"new_name": "Acme", "new_city": "Oslo", **columns})
 
-    async def family(self, contact_id: str) -> Family:
+    async def lineage(self, contact_id: str) -> Lineage:
         """Three generations below a contact."""
         vehicle = await self.vehicle(contact_id)
         visit = await self.visit(vehicle)
-        return Family(vehicle, visit, await self.part(visit))
+        return Lineage(vehicle, visit, await self.part(visit))
 
 
 def owned_by(contact_id: str) -> dict[str, str]:

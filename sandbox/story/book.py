@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sandbox.addresses import ROOT
-from sandbox.garage import Family
+from sandbox.garage import Lineage
 from sandbox.people import People, Row
 from sandbox.world import World
 
@@ -31,7 +31,7 @@ class Expectation:
 
 @dataclass
 class Book:
-    """`contacts`: ids in the order of creation, `families` those of the last ones' vehicles and all below them.
+    """`contacts`: ids in the order of creation, `lineages` those of the last ones' vehicles and all below them.
 
     `stranger`: a profile of Campaign's own. `numbers`: the summary. `costs`: engine calls, by what they were for.
     """
@@ -40,7 +40,7 @@ class Book:
     people: People
     tell: Callable[[str], None]
     contacts: list[str] = field(default_factory=list)
-    families: list[Family] = field(default_factory=list)
+    lineages: list[Lineage] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     costs: dict[str, int] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from sandbox.garage import PARTS, VEHICLES, VISITS, Family, Garage, owned_by, sold_by
+from sandbox.garage import PARTS, VEHICLES, VISITS, Garage, Lineage, owned_by, sold_by
 from sandbox.story.book import Book
 
 LATE_S = {"contact": 3, "new_vehicle": 2, "new_servicevisit": 1}
@@ -22,7 +22,7 @@ async def serviced(book: Book) -> None:
     for number in (20, 21):
         contact = await book.people.create("contacts", {"firstname": "Bertha", "lastname": f"Benz {number}"})
         book.contacts.append(contact)
-        book.families.append(await garage.family(contact))
+        book.lineages.append(await garage.lineage(contact))
     await book.expect("parts wait for their visits", lambda: book.world.host.heard.reasons[WAITING] >= 2)
     await book.expect("2 vehicles, 2 visits and 2 parts arrive", lambda: _records(book, 2))
     await book.people.end_faults()
@@ -34,7 +34,7 @@ async def sold(book: Book) -> None:
     """A vehicle changes hands, and gets a dealer that Campaign does not require."""
     book.open("A vehicle is sold")
     dealer = await Garage(book.people).dealer()
-    vehicle = book.families[1].vehicle
+    vehicle = book.lineages[1].vehicle
     await book.people.update(VEHICLES, vehicle, owned_by(book.contacts[0]) | sold_by(dealer))
     await book.expect("Campaign shows it with its new owner", lambda: _is_of(book, vehicle, book.contacts[0]))
     await book.expect("everything is at rest", book.at_rest)
@@ -43,7 +43,7 @@ async def sold(book: Book) -> None:
 async def priced(book: Book) -> None:
     """What one record of a custom table costs, counted at Campaign."""
     book.open("What a record of a custom table costs")
-    garage, people, vehicle = Garage(book.people), book.people, book.families[1].vehicle
+    garage, people, vehicle = Garage(book.people), book.people, book.lineages[1].vehicle
     made: list[str] = []
 
     async def insert() -> None:
@@ -63,8 +63,8 @@ async def priced(book: Book) -> None:
 
 
 async def inherited(book: Book) -> None:
-    """Called when the last three contacts are deleted: a family goes with its contact, a sold vehicle does not."""
-    first, second = book.families
+    """Called when the last three contacts are deleted: a lineage goes with its contact, a sold vehicle does not."""
+    first, second = book.lineages
     await book.expect("a deleted contact's vehicle, visit and part are gone from both", lambda: _gone(book, first))
     await book.expect("the sold vehicle, its visit and its part are still there", lambda: _there(book, second))
     await book.expect("Campaign had nothing to hide", lambda: _nothing_hidden(book))
@@ -93,21 +93,21 @@ async def _is_of(book: Book, vehicle: str, contact: str) -> bool:
     return bool(record["profileExternalId"] == contact)
 
 
-async def _gone(book: Book, family: Family) -> bool:
-    return not await _found(book, family)
+async def _gone(book: Book, lineage: Lineage) -> bool:
+    return not await _found(book, lineage)
 
 
-async def _there(book: Book, family: Family) -> bool:
-    return len(await _found(book, family)) == 2 * len(RESOURCES)
+async def _there(book: Book, lineage: Lineage) -> bool:
+    return len(await _found(book, lineage)) == 2 * len(RESOURCES)
 
 
-async def _found(book: Book, family: Family) -> list[str]:
-    """Of the family's three, in Dynamics and in Campaign."""
+async def _found(book: Book, lineage: Lineage) -> list[str]:
+    """Of the lineage's three, in Dynamics and in Campaign."""
     found = list[str]()
     for entity_set, resource in RESOURCES.items():
         found += [row[f"{entity_set.removesuffix('s')}id"] for row in await book.people.rows(entity_set)]
         found += await book.people.records(resource)
-    return [one for one in found if one in (family.vehicle, family.visit, family.part)]
+    return [one for one in found if one in (lineage.vehicle, lineage.visit, lineage.part)]
 
 
 async def _nothing_hidden(book: Book) -> bool:

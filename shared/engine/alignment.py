@@ -43,7 +43,7 @@ class Turn:
         self.kin = Kin(ports, mappings, hint, self.token)
         self.row: LedgerRow  # the ledger row as this turn last stored it
         self.sent_at = ports.clock.now()
-        self.sent = False
+        self.sent = self.created = False
         self.flags_seen = False
         self.parents_there = True
         self.orphan: Retry | None = None  # why its parent will not come
@@ -185,7 +185,7 @@ class Turn:
         self._about_to_send()
         if not await self.counterpart.create(effect.fields, effect.opted_out):
             return await self._look_up_refused(desired)
-        self.flags_seen = True
+        self.created = self.flags_seen = True
         now = await self._desired()  # 8: an opt-out that came while we sent, or that only the tombstone knew
         if now is not None and any(value != (name in effect.opted_out) for name, value in now.opted_out.items()):
             await self._send_opt_out_hint()
@@ -234,14 +234,14 @@ class Turn:
 
     async def _store(self, before: Situation, desired: Desired | None) -> Reason:
         await self._pass_on_opt_outs(desired)
-        if desired is None:
+        if desired is None or self.created:  # without it Campaign deleted or hid its children
             await self.kin.doubt_children()
         row = contact.stored(before, self.row, desired, self.mapping, parents_there=self.parents_there)
         if await self.ports.ledger.put(row) is None:  # 9
             await self._distrust()
         else:
             await self.kin.leave(self.row.parents - row.parents)
-            if desired is not None and not contact.was_there(before):
+            if desired is not None and (self.created or not contact.was_there(before)):
                 await self.kin.release_children()
         if self.sent:
             self._count_truncated(desired)

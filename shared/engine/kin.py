@@ -43,7 +43,9 @@ class Kin:
         A verify that waits is the check itself: another one every ten minutes would pile up.
         """
         if s.desired is None:
-            return await self._children_first()
+            if s.filtered_out is None:  # children of a row that is only kept out do not go by themselves
+                await self._children_first()
+            return
         try:
             await self._await_parents(s.desired.parents, s.ledger.parents)
         except Retry:

@@ -77,7 +77,8 @@ def settled(s: Situation) -> Reason | None:
         return _settled_without_row(s)
     if s.hint.why is Why.DELETE:
         return Reason.STILL_THERE
-    return Reason.UNCHANGED if s.trusted and s.ledger.state == Present(s.desired.digest) else None
+    same = s.ledger.state == Present(s.desired.digest) and s.ledger.found_by in (None, s.desired.key)
+    return Reason.UNCHANGED if s.trusted and same else None
 
 
 def _settled_without_row(s: Situation) -> Reason | None:

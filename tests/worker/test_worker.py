@@ -61,6 +61,12 @@ CALLS: dict[str, dict[str, Any]] = {
         "kind": "service_bus",
         "payload": {"message_id": "m1", "body": '{"v": 1, "kind": "nonsense"}'},
     },
+    "custom hint": {
+        "function": "custom_entity_sync",
+        "argument": "message",
+        "kind": "service_bus",
+        "payload": {"message_id": "m3", "body": '{"v": 1, "kind": "nonsense"}'},
+    },
     "facts": {
         "function": "timeline_activity",
         "argument": "message",
@@ -162,7 +168,7 @@ def test_the_webhook_asks_dataverse_to_come_back_while_the_broker_is_down(real: 
     assert (answer.error, answer.status) == ("", "503")
 
 
-@pytest.mark.parametrize("call", ["hint", "facts"])
+@pytest.mark.parametrize("call", ["hint", "custom hint", "facts"])
 def test_a_message_that_cannot_be_parked_fails_so_that_the_broker_keeps_it(real: Run, call: str) -> None:
     assert real.answers[call].error.startswith("BusUnavailableError: parked")
 

@@ -1,4 +1,4 @@
-"""Engine calls, measured at the Campaign stand-in: insert 1, changed 1, unchanged 0, deleted 1 and a look."""
+"""Engine calls, measured at the Campaign stand-in, in the life of a contact and of a custom record."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
+from sandbox.garage import VISITS, Garage
 from sandbox.people import People
 from sandbox.world import World
 from shared.domain.change import RecordKey
@@ -52,3 +53,23 @@ async def test_the_life_of_a_contact(sandbox: World, people: People) -> None:
     assert adopted == {"profile GET": 1, "profile PATCH": 1}, "one look more, once"
     assert await cost(sandbox, people, people.change(contact_id, firstname="Again")) == {"profile PATCH": 1}
     assert await cost(sandbox, people, people.delete(contact_id)) == {"profile GET": 1, "privacy POST": 1}
+
+
+async def test_the_life_of_a_custom_record(sandbox: World, people: People) -> None:
+    """Written by its handle only, so a change and a deletion look for it first."""
+    garage, made = Garage(people), list[str]()
+    vehicle = await garage.vehicle(await people.create("contacts", {"firstname": "Cost", "lastname": "Canary"}))
+
+    async def visit() -> None:
+        made.append(await garage.visit(vehicle))
+
+    async def vehicle_is_there() -> bool:
+        return vehicle in await people.records("cusVehicle")
+
+    assert await eventually(vehicle_is_there)
+    assert await cost(sandbox, people, visit()) == {"cusServiceVisit POST": 1}
+    changed = await cost(sandbox, people, people.update(VISITS, made[0], {"new_cost": 9}))
+    assert changed == {"cusServiceVisit GET list": 1, "cusServiceVisit PATCH": 1}
+    assert await cost(sandbox, people, people.update(VISITS, made[0], {"new_cost": 9})) == {}, "unchanged"
+    deleted = await cost(sandbox, people, people.remove(VISITS, made[0]))
+    assert deleted == {"cusServiceVisit GET list": 1, "cusServiceVisit DELETE": 1}

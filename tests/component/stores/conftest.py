@@ -10,9 +10,10 @@ import pytest_asyncio
 from azure.data.tables.aio import TableServiceClient
 
 from sandbox import azurite
-from shared.ports import Ledger, Watermarks
+from shared.ports import Family, Ledger, Watermarks
 from shared.stores.clock import SystemClock
-from shared.stores.memory import MemoryLedger, MemoryWatermarks
+from shared.stores.family import TableFamily
+from shared.stores.memory import MemoryFamily, MemoryLedger, MemoryWatermarks
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
 
@@ -48,3 +49,10 @@ def watermarks(request: pytest.FixtureRequest, table_name: str) -> Watermarks:
     if request.param == "memory":
         return MemoryWatermarks()
     return TableWatermarks(request.getfixturevalue("service"), table_name)
+
+
+@pytest.fixture(params=["memory", "tables"])
+def family(request: pytest.FixtureRequest, table_name: str) -> Family:
+    if request.param == "memory":
+        return MemoryFamily()
+    return TableFamily(request.getfixturevalue("service"), table_name)

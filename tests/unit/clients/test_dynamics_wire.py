@@ -227,7 +227,7 @@ def test_a_table_that_dataverse_does_not_know_halts():
 def test_rows_of_a_custom_table_are_asked_for_and_read_under_its_own_names():
     request = wire.rows_request(CONFIG, VEHICLES, ("new_vin",), [A.upper(), B])
     assert parse_qs(urlsplit(request.url).query) == {
-        "$select": ["new_vin,new_vehicleid,modifiedon"],
+        "$select": ["new_vin,new_vehicleid,modifiedon,_modifiedby_value"],
         "$filter": [f"Microsoft.Dynamics.CRM.In(PropertyName='new_vehicleid',PropertyValues=['{A}','{B}'])"],
     }
     assert (request.kind, urlsplit(request.url).path) == ("new_vehicles", "/api/data/v9.2/new_vehicles")

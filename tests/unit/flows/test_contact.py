@@ -63,6 +63,7 @@ def test_step_3_the_ledger_is_trusted_only_where_nothing_is_uncertain(
     ("ledger", "why", "delivery", "reason"),
     [
         pytest.param(seen(SAME), UPSERT, 1, Reason.UNCHANGED, id="same digest: done without a call"),
+        pytest.param(seen(SAME, found_by="former key"), UPSERT, 1, None, id="same digest, another key"),
         pytest.param(seen(OTHER), UPSERT, 1, None, id="another digest: work"),
         pytest.param(seen(SAME), UPSERT, 2, None, id="redelivered: work"),
         pytest.param(seen(SAME), VERIFY, 1, None, id="verify: work"),

@@ -1,0 +1,276 @@
+"""docs/flows/custom_entity.md, "What happens when": every line of the table, played against the real engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.domain.change import Why
+from shared.domain.ledger import Absent, Unknown
+from shared.domain.mapping import Mappings
+from tests.unit.engine.conftest import Lines
+from tests.unit.engine.small_garage import DEALER, OTHER_PERSON, PARENT_WAIT, PERSON, VEHICLE, VIN, VISIT, Garage
+
+Play = Callable[[Garage], Awaitable[None]]
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "flows" / "custom_entity.md"
+LINE = re.compile(r"\| ([^|]+) \| (none|[A-Z, ]+) \| (done|comes back|parked) \| `(\w+)` \|")
+TABLE = [match.groups() for match in map(LINE.fullmatch, DOCUMENT.read_text().splitlines()) if match]
+PLAYS: dict[str, Play] = {}
+
+
+def situation(text: str) -> Callable[[Play], Play]:
+    """Name a play as the table's first cell has it."""
+
+    def register(play: Play) -> Play:
+        PLAYS[text] = play
+        return play
+
+    return register
+
+
+@pytest.mark.parametrize(("text", "calls", "ending", "reason"), TABLE, ids=[row[0] for row in TABLE])
+async def test_what_happens_when(text: str, calls: str, ending: str, reason: str, lines: Lines) -> None:
+    garage = Garage()
+    await PLAYS[text](garage)
+    said = lines("decision")[-1]
+    ended = "parked" if said.get("parked") else "comes back" if "again_in_s" in said else "done"
+    assert (", ".join(garage.shelf.calls) or "none", ended, said["reason"]) == (calls, ending, reason)
+
+
+def test_every_play_stands_in_the_table() -> None:
+    assert [row[0] for row in TABLE] == list(PLAYS)
+
+
+@situation("A new vehicle; its contact is in Campaign")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE)
+    assert garage.ledger(VEHICLE).found_by == VIN
+    assert garage.shelf.kept[VIN]["profileExternalId"] == PERSON.id
+    assert garage.hinted(VEHICLE) == 0, "no opt-outs to look at"
+
+
+@situation("A new vehicle; its contact is not in Campaign yet, and is hinted")
+async def _(garage: Garage) -> None:
+    await garage.told(VEHICLE)
+    assert garage.hinted(PERSON) == 1
+
+
+@situation("A waiting vehicle; its contact has been stored")
+async def _(garage: Garage) -> None:
+    await garage.arrive(VEHICLE, PERSON)
+    assert garage.hinted(VEHICLE), "released"
+    await garage.told(VEHICLE)
+
+
+@situation("A waiting vehicle was changed; its contact has been stored")
+async def _(garage: Garage) -> None:
+    await garage.arrive(VEHICLE, PERSON)
+    garage.row(VEHICLE, color="blue")
+    await garage.told(VEHICLE)
+    assert garage.shelf.kept[VIN]["color"] == "blue"
+
+
+@situation("A waiting visit was deleted")
+async def _(garage: Garage) -> None:
+    await garage.arrive(VISIT)
+    del garage.rows[VISIT]
+    await garage.told(VISIT, Why.DELETE)
+    assert isinstance(garage.ledger(VISIT).state, Absent)
+
+
+@situation("A waiting vehicle was deleted, and with it the VIN that it would be found by")
+async def _(garage: Garage) -> None:
+    await garage.arrive(VEHICLE)
+    del garage.rows[VEHICLE]
+    await garage.told(VEHICLE, Why.DELETE)
+
+
+@situation("A new visit; neither its vehicle nor the contact is there")
+async def _(garage: Garage) -> None:
+    await garage.told(VISIT)
+    assert (garage.hinted(VEHICLE), garage.hinted(PERSON)) == (1, 0), "the vehicle will hint its contact"
+
+
+@situation("A new vehicle; its contact is being worked on")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON)
+    await garage.claim(PERSON, garage.known.clock.now() + timedelta(minutes=1))
+    await garage.told(VEHICLE)
+
+
+@situation("A new vehicle; the filters keep its contact out")
+async def _(garage: Garage) -> None:
+    garage.row(PERSON, active=False)
+    await garage.told(VEHICLE)
+    assert garage.hinted(PERSON) == 0
+
+
+@situation("A new vehicle; Dynamics does not have its contact")
+async def _(garage: Garage) -> None:
+    del garage.rows[PERSON]
+    await garage.told(VEHICLE)
+    assert garage.hinted(PERSON) == 0
+
+
+@situation("A vehicle that has waited for longer than `PARENT_MAX_WAIT_HOURS`")
+async def _(garage: Garage) -> None:
+    garage.row(PERSON, active=False)
+    await garage.told(VEHICLE, age=PARENT_WAIT + timedelta(seconds=1), attempt=12)
+
+
+@situation("A new vehicle; its dealer (`0 or 1`) is not in Campaign")
+async def _(garage: Garage) -> None:
+    del garage.rows[DEALER]
+    await garage.arrive(PERSON, VEHICLE)
+
+
+@situation("A vehicle announced again, unchanged")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VEHICLE)
+
+
+@situation("A vehicle was changed")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE)
+    garage.row(VEHICLE, color="blue")
+    await garage.told(VEHICLE)
+    assert garage.shelf.kept[VIN]["color"] == "blue"
+
+
+@situation("A vehicle was given to another contact, who is in Campaign")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, OTHER_PERSON, VEHICLE)
+    garage.row(VEHICLE, owner=OTHER_PERSON.id)
+    await garage.told(VEHICLE)
+    assert garage.ledger(VEHICLE).parents == {OTHER_PERSON}
+    assert [child async for child in garage.ports.family.children(PERSON)] == []
+
+
+@situation("A vehicle was given to another contact, who is not in Campaign yet")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE)
+    garage.row(VEHICLE, owner=OTHER_PERSON.id)
+    await garage.told(VEHICLE)
+    assert garage.hinted(OTHER_PERSON)
+    assert garage.shelf.kept[VIN]["profileExternalId"] == PERSON.id, "until then it stays where it is"
+
+
+@situation("A vehicle lost its contact; its visit is in Campaign")
+async def _(garage: Garage) -> None:
+    """The visit's row is still there, so nobody waits for it to go."""
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    garage.row(VEHICLE, owner=None)
+    await garage.told(VEHICLE)
+    assert isinstance(garage.ledger(VISIT).state, Unknown), "doubted"
+
+
+@situation("A visit was deleted")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    del garage.rows[VISIT]
+    await garage.told(VISIT, Why.DELETE)
+    assert isinstance(garage.ledger(VISIT).state, Absent)
+
+
+@situation("A dealer was deleted; `delete_mode: ignore`")
+async def _(garage: Garage) -> None:
+    await garage.arrive(DEALER)
+    del garage.rows[DEALER]
+    await garage.told(DEALER, Why.DELETE)
+
+
+async def _vehicle_gone(garage: Garage, age: timedelta = timedelta(0), attempt: int = 0) -> None:
+    del garage.rows[VEHICLE]
+    await garage.told(VEHICLE, Why.DELETE, age=age, attempt=attempt)
+
+
+@situation("A vehicle was deleted; its visit is still in Campaign")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    hinted = garage.hinted(VISIT)
+    await _vehicle_gone(garage)
+    assert VIN in garage.shelf.kept
+    assert garage.hinted(VISIT) == hinted, "Dynamics is about to announce it"
+
+
+@situation("A vehicle was deleted; at the second look its visit is still in Campaign, and is hinted")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    hinted = garage.hinted(VISIT)
+    await _vehicle_gone(garage, attempt=1)
+    assert garage.hinted(VISIT) == hinted + 1
+
+
+@situation("A vehicle was deleted, and its visit before it")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    del garage.rows[VISIT]
+    await garage.told(VISIT, Why.DELETE)
+    await _vehicle_gone(garage)
+
+
+@situation("A vehicle was deleted; after two minutes its visit is still in Campaign")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    await _vehicle_gone(garage, timedelta(minutes=3))
+    assert isinstance(garage.ledger(VISIT).state, Unknown), "doubted"
+    assert garage.hinted(VISIT)
+
+
+@situation("A vehicle was deleted; after two minutes its visit is being worked on")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    await garage.claim(VISIT, garage.known.clock.now() + timedelta(minutes=1))
+    await _vehicle_gone(garage, timedelta(minutes=3))
+
+
+@situation("A contact was deleted in Campaign by a person, and has changed")
+async def _(garage: Garage) -> None:
+    """Campaign has deleted the vehicle with it: nobody told, and so it is looked at again."""
+    await garage.arrive(PERSON, VEHICLE)
+    garage.shelf.kept.clear()
+    garage.row(PERSON, first="Berta")
+    await garage.told(PERSON)
+    assert isinstance(garage.ledger(VEHICLE).state, Unknown), "doubted"
+    assert garage.hinted(VEHICLE)
+
+
+@situation("A vehicle's VIN was changed")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE)
+    garage.row(VEHICLE, vin="WBA-2")
+    await garage.told(VEHICLE)
+    assert list(garage.shelf.kept) == [PERSON.id, VIN]
+
+
+@situation("A new vehicle without a VIN")
+async def _(garage: Garage) -> None:
+    garage.row(VEHICLE, vin=None)
+    await garage.arrive(PERSON, VEHICLE)
+
+
+async def _hidden(garage: Garage, attempt: int) -> None:
+    await garage.arrive(PERSON)
+    garage.shelf.kept[VIN] = {}
+    garage.shelf.hidden.add(VIN)
+    await garage.told(VEHICLE, attempt=attempt, announced=False)
+
+
+@situation("Campaign hides the vehicle under a former contact, first look")
+async def _(garage: Garage) -> None:
+    await _hidden(garage, attempt=0)
+
+
+@situation("Campaign hides the vehicle under a former contact, a later look")
+async def _(garage: Garage) -> None:
+    await _hidden(garage, attempt=1)
+
+
+@situation("A vehicle, of which the mapping says nothing any more")
+async def _(garage: Garage) -> None:
+    garage.pairs = Mappings(garage.pairs.contact)
+    await garage.told(VEHICLE)
