@@ -17,6 +17,7 @@ from shared.app import App
 from shared.domain.change import CONTACT, Hint, Lane
 from shared.domain.fact import FactChunk
 from shared.errors import Reason, Retry
+from shared.flows import engagement
 from shared.stores.letter import DeadLetter
 from shared.wire import UnreadableError, decode_facts, decode_hint
 
@@ -122,12 +123,16 @@ class Forecaster:
         """What is in the timeline already is not asked for: a second write finds it by its id and changes nothing."""
         if letter.reason == Reason.ACTIVITY_REFUSED.slug:
             return _of(letter, "unknown", f"{Reason.ACTIVITY_REFUSED.meaning} {ONLY_A_WRITE}")
-        wanted = sorted({fact.contact_id for fact in chunk.facts})
-        found = await self.app.ports.dynamics.read_many(CONTACT, wanted)
+        ports = self.app.ports
+        shown = [fact for fact in chunk.facts if engagement.decide(fact, ports.timeline, ports.clock.now())]
+        if not shown:
+            return _of(letter, "already_settled", Reason.NOT_SHOWN.meaning, Reason.NOT_SHOWN)
+        wanted = sorted({fact.contact_id for fact in shown})
+        found = await ports.dynamics.read_many(CONTACT, wanted)
         missing = len(set(wanted) - found.keys())
         if missing == len(wanted):
             return _of(letter, "would_wait", Reason.NO_CONTACT.meaning, Reason.NO_CONTACT)
-        words = f"{len(chunk.facts)} e-mail events; those in the timeline already are not written twice."
+        words = f"{len(shown)} e-mail events; those in the timeline already are not written twice."
         if missing:
             words += f" {missing} of {len(wanted)} contacts are not in Dynamics (yet); their events wait."
         return _of(letter, "would_apply", words, Reason.RECORDED)

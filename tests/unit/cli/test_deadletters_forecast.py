@@ -15,6 +15,7 @@ from shared.domain.contact import Profile
 from shared.domain.conversion import Target, TargetType, Types
 from shared.domain.fact import EmailEvent, Fact, FactChunk
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
+from shared.domain.timeline import TimelineRules
 from shared.errors import Halt, Reason, Retry
 from shared.stores.letter import DeadLetter
 from shared.wire import encode
@@ -127,6 +128,15 @@ async def test_a_claimed_record_would_wait():
 async def test_what_cannot_be_rehearsed_is_not_claimed_to_be(letter, verdict, reason):
     forecast = await told(known(), letter)
     assert (forecast.verdict, forecast.reason) == (verdict, reason)
+
+
+async def test_events_of_a_kind_that_is_switched_off_have_nothing_to_do():
+    fake = known()
+    app = fake.build(fake.wiring().settings(None))
+    app = replace(app, ports=replace(app.ports, timeline=TimelineRules(frozenset({EmailEvent.SEND}))))
+    letter = chunk(CONTACT_ID)
+    forecast = await Forecaster(app, True, None).one(letter, letter.body)
+    assert (forecast.verdict, forecast.reason) == ("already_settled", "not_shown")
 
 
 def about(record: RecordKey, why: Why = Why.UPSERT, *, lane: Lane | None = None, reason: str = "x") -> DeadLetter:
