@@ -98,7 +98,7 @@ async def test_a_contact_as_it_is_now(world):
     one = await world.add_contact(
         1, firstname="Zoë", birthdate="1980-10-24", gendercode=2, creditlimit=10.5, donotemail=True
     )
-    contact = await world.dynamics.contact(one.upper())
+    contact = await world.dynamics.read(RecordKey("contact", one.upper()))
     assert contact.id == one
     assert contact.columns == {
         "firstname": "Zoë",
@@ -112,14 +112,14 @@ async def test_a_contact_as_it_is_now(world):
     assert (contact.labels["gendercode"], contact.labels["donotemail"]) == ("Female", "Do Not Allow")
     assert contact.modified_on.microsecond == 0
     assert abs((now() - contact.modified_on).total_seconds()) < 10
-    assert await world.dynamics.contact(contact_id(2)) is None
+    assert await world.dynamics.read(RecordKey("contact", contact_id(2))) is None
 
 
 async def test_a_lookup_is_read_as_id_and_name(world):
     account = contact_id(900)
     await world.call("POST", "/api/data/v9.2/accounts", {"accountid": account, "name": "Contoso"})
     bind = {"parentcustomerid_account@odata.bind": f"/accounts({account})"}
-    contact = await world.dynamics.contact(await world.add_contact(5, firstname="Ada", **bind))
+    contact = await world.dynamics.read(RecordKey("contact", await world.add_contact(5, firstname="Ada", **bind)))
     assert (contact.columns["parentcustomerid"], contact.labels["parentcustomerid"]) == (account, "Contoso")
     assert MAPPING.desired(contact).fields["company"] == "Contoso"
 
@@ -127,19 +127,19 @@ async def test_a_lookup_is_read_as_id_and_name(world):
 async def test_reads_of_one_moment_are_one_request_here_too(world):
     ids = [await world.add_contact(number, firstname=str(number)) for number in range(5)]
     world.calls.clear()
-    contacts = await asyncio.gather(*(world.dynamics.contact(one) for one in [*ids, contact_id(99)]))
+    contacts = await asyncio.gather(*(world.dynamics.read(RecordKey("contact", one)) for one in [*ids, contact_id(99)]))
     assert [contact and contact.columns["firstname"] for contact in contacts] == ["0", "1", "2", "3", "4", None]
     assert [call.kind for call in world.calls] == ["contacts"]
-    many = await world.dynamics.contacts([*ids, *(contact_id(number) for number in range(100, 230))])
+    many = await world.dynamics.read_many("contact", [*ids, *(contact_id(number) for number in range(100, 230))])
     assert set(many) == set(ids)
 
 
 async def test_opt_outs_are_written_against_the_version_that_was_read(world):
     one = await world.add_contact(1, donotemail=False)
-    seen = await world.dynamics.contact(one)
+    seen = await world.dynamics.read(RecordKey("contact", one))
     assert await world.dynamics.write_opt_outs(one, {"donotemail": True}, seen.version) is True
     assert await world.dynamics.write_opt_outs(one, {"donotemail": False}, seen.version) is False
-    assert (await world.dynamics.contact(one)).columns["donotemail"] is True
+    assert (await world.dynamics.read(RecordKey("contact", one))).columns["donotemail"] is True
     await world.call("DELETE", f"/api/data/v9.2/contacts({one})")
     assert await world.dynamics.write_opt_outs(one, {"donotemail": False}, seen.version) is False
 
@@ -243,12 +243,12 @@ async def test_an_unknown_column_in_the_mapping_halts(world):
 
 async def test_throttling_and_broken_connections(world):
     one = await world.add_contact(1)
-    version = (await world.dynamics.contact(one)).version
+    version = (await world.dynamics.read(RecordKey("contact", one))).version
     await world.call("POST", "/_sandbox/faults", {"target": "api", "effect": "throttle", "count": 1, "retry_after": 9})
     with pytest.raises(Retry) as caught:
-        await world.dynamics.contact(one)
+        await world.dynamics.read(RecordKey("contact", one))
     assert (caught.value.reason, caught.value.after_s) == (Reason.DYNAMICS_BUSY, 9)
     await world.call("POST", "/_sandbox/faults", {"target": "api", "effect": "drop", "count": 1, "stage": "after"})
     with pytest.raises(Uncertain):
         await world.dynamics.write_opt_outs(one, {"donotemail": True}, version)
-    assert (await world.dynamics.contact(one)).columns["donotemail"] is True
+    assert (await world.dynamics.read(RecordKey("contact", one))).columns["donotemail"] is True
