@@ -7,11 +7,12 @@ import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from cli.deadletters.listing import first
 from cli.diagnosis import Check, Title, UnhealthyError
-from cli.letters import first
 from shared.app import ROOT, App
 from shared.domain.change import CONTACT, Lane, RecordKey
 from shared.flows import engagement
+from shared.stores.letter import Box
 
 # A row that no environment has: derived from a name, as all our own ids are.
 NOBODY = str(uuid.uuid5(engagement.ACTIVITIES, "nobody"))
@@ -106,8 +107,8 @@ async def queue(lane: Lane, app: App) -> str:
 
     Raises BusUnavailableError.
     """
-    letters = app.dead_letters.parked() if lane is Lane.PARKED else app.dead_letters.dead(lane)
-    waits = await first(letters) is not None
+    box = Box(lane, "parked" if lane is Lane.PARKED else "dead")
+    waits = await first(app.dead_letters.letters(box)) is not None
     return "messages wait for a person: `bridge deadletters list`" if waits else "nothing waits for a person"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from shared.errors import Reason
@@ -49,8 +50,12 @@ def entries() -> tuple[Entry, ...]:
 
 def entry(slug: str) -> Entry:
     """Also for a slug that is not known: another tool, or another version, gave it."""
-    known = {entry.slug: entry for entry in entries()}
-    return known.get(slug) or _unknown(slug)
+    return _by_slug().get(slug) or _unknown(slug)
+
+
+@cache
+def _by_slug() -> dict[str, Entry]:
+    return {entry.slug: entry for entry in entries()}
 
 
 def _unknown(slug: str) -> Entry:

@@ -44,11 +44,13 @@ def kinds(table: str) -> tuple[Why, ...]:
     return tuple(why for why in Why if table == CONTACT or why is not Why.OPTOUT)
 
 
-async def rehearse(ports: Ports, evidence: Evidence, why: Why) -> Rehearsal:
-    """Calls nobody and writes nothing. `ports` gives clock, timings and mapping."""
+async def rehearse(
+    ports: Ports, evidence: Evidence, why: Why, hint: Hint | None = None, lane: Lane | None = None
+) -> Rehearsal:
+    """Calls nobody and writes nothing. `ports` gives clock and timings. `hint`: a certain one; `lane`: see `work`."""
     steps: list[Step] = []
     try:
-        reason = await work(stand_ins(ports, evidence, steps), _hint(evidence, why))
+        reason = await work(stand_ins(ports, evidence, steps), hint or _hint(evidence, why), lane)
     except Unread as unread:
         return Rehearsal(why, tuple(steps), "open", None, str(unread))
     except Outcome as outcome:
@@ -56,9 +58,12 @@ async def rehearse(ports: Ports, evidence: Evidence, why: Why) -> Rehearsal:
     return Rehearsal(why, tuple(steps), "settled", reason.slug, reason.meaning)
 
 
-async def work(ports: Ports, hint: Hint) -> Reason:
-    """What the engine does with a hint that is delivered for the first time. Raises Outcome."""
-    if hint.lane is Lane.OPTOUT:
+async def work(ports: Ports, hint: Hint, lane: Lane | None = None) -> Reason:
+    """What the engine does with a hint that is delivered for the first time. Raises Outcome.
+
+    `lane`: the one that delivers it; a retry stays in its lane though it has become a verify.
+    """
+    if (lane or hint.lane) is Lane.OPTOUT:
         return await optouts.settle(ports, hint)
     return await Turn(ports, hint, delivery_count=1).run()
 

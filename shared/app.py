@@ -34,6 +34,7 @@ from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Ports
 from shared.settings import Settings, SettingsError
+from shared.stores.append_log import AppendLog
 from shared.stores.budget import TableCallCounter
 from shared.stores.clock import SystemClock
 from shared.stores.dead_letters import DeadLetters
@@ -43,6 +44,8 @@ from shared.stores.file_ledger import TableFileLedger
 from shared.stores.journal import BlobJournal
 from shared.stores.journal_archive import BlobArchive
 from shared.stores.journal_proof import BlobSeals
+from shared.stores.letter_desk import CONTAINER as LETTER_DESK
+from shared.stores.letter_desk import LetterDesk
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings
 from shared.stores.recollections import TableRecollections
@@ -75,6 +78,7 @@ class App:
     campaign: CampaignClient
     inspection: Inspection
     dead_letters: DeadLetters
+    letter_desk: LetterDesk
     mappings: BlobMappings
     tables: ActivityTables
     archive: BlobArchive
@@ -138,6 +142,7 @@ def build(config: Settings) -> App:
         campaign=parts.campaign,
         inspection=_inspection(config, connections),
         dead_letters=connections.dead_letters,
+        letter_desk=LetterDesk(AppendLog(connections.blobs, LETTER_DESK), SystemClock()),
         mappings=mappings,
         tables=parts.timeline.tables,
         archive=archive,

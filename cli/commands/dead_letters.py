@@ -1,20 +1,35 @@
-"""`bridge deadletters`: messages that wait for a person, listed, shown, replayed and discarded."""
+"""`bridge deadletters`: messages that wait for a person, listed, shown and exported; the rest is beside it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Literal, TextIO, get_args
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from cli import screen
-from cli.commands import dead_letters_view
+from cli.commands import dead_letters_desk, dead_letters_view, dead_letters_work
+from cli.commands.dead_letter_options import (
+    Asked,
+    Ids,
+    InPlace,
+    Newer,
+    OfGroup,
+    OfLane,
+    OfReason,
+    OfRecord,
+    OfTable,
+    Older,
+    Values,
+    asked,
+)
+from cli.deadletters.choice import Choice
+from cli.deadletters.export import write_csv, write_json
+from cli.deadletters.listing import USUAL, Dimension, Group, first, grouped, waiting, with_notes
+from cli.deadletters.view import LetterView, line, view
 from cli.failures import FAILED
-from cli.letters import Choice, grouped, line, view, waiting
-from cli.replay import Report, Verb, carry_out, rehearse
 from cli.wiring import AsJson, SettingsFile, run
 from shared.app import App
 from shared.domain.change import Lane
@@ -22,37 +37,34 @@ from shared.stores.letter import DeadLetter
 
 app = typer.Typer(no_args_is_help=True, help="Messages that wait for a person: dead-lettered or parked.")
 
-OfLane = Annotated[Lane | None, typer.Option("--lane", help="Only of this lane; parked ones count for theirs.")]
-OfReason = Annotated[str | None, typer.Option("--reason", metavar="SLUG", help="Only with this reason.")]
-InPlace = Annotated[
-    Literal["dead", "parked"] | None,
-    typer.Option("--place", help="dead: the broker gave it up; parked: the bridge did."),
-]
-Ids = Annotated[list[str] | None, typer.Option("--ids", metavar="N,N…", help="Only these sequence numbers.")]
-Everything = Annotated[bool, typer.Option("--all", help="All that wait.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
 
 @app.command("list")
 def list_(
     ctx: typer.Context,
+    group: OfGroup = None,
     lane: OfLane = None,
     reason: OfReason = None,
     place: InPlace = None,
+    table: OfTable = None,
+    record: OfRecord = None,
+    older: Older = None,
+    newer: Newer = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WORDS", help="What to split the groups by: function,place,reason,table,age.")
+    ] = ",".join(USUAL),
     each: Annotated[bool, typer.Option("--each", help="Every message, with its sequence number.")] = False,
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """What waits, grouped by lane and reason: how many, since when, what it means and what to do. Only looks.
+    """What waits, in groups: how many, since when, what it means and what to do. Only looks.
 
-    Example: [bold]bridge deadletters list --lane optout[/bold]
+    Example: [bold]bridge deadletters list --lane optout --by reason,age[/bold]
     """
-    choice = Choice(lane, place, reason)
+    which = asked(group, lane, reason, place, table, record, older, newer)
     if each:
-        lines = [line(letter) for letter in run(ctx, settings, lambda opened: waiting(opened.dead_letters, choice))]
-        return screen.emit(lines) if as_json else screen.show(*dead_letters_view.lines(lines))
-    groups = run(ctx, settings, lambda opened: grouped(opened.dead_letters, choice))
+        return run(ctx, settings, lambda opened: _each(opened, which, as_json=as_json))
+    split = _dimensions(by)
+    groups = run(ctx, settings, lambda opened: _groups(opened, which, split))
     return screen.emit(groups) if as_json else screen.show(*dead_letters_view.groups(groups))
 
 
@@ -62,9 +74,7 @@ def show(
     sequence: Annotated[int, typer.Argument(min=1, help="Its sequence number, as the list gives it.")],
     lane: Annotated[Lane, typer.Option("--lane", help="The lane in whose queue it lies, or that it came from.")],
     place: Annotated[Literal["dead", "parked"], typer.Option("--place", help="Where it lies.")] = "dead",
-    show_values: Annotated[
-        bool, typer.Option("--show-values", help="Show the whole body: it may hold personal data.")
-    ] = False,
+    show_values: Values = False,
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,99 +84,94 @@ def show(
     """
     place = "parked" if lane is Lane.PARKED else place
     choice = Choice(lane, place, numbers=frozenset({sequence}))
-    letters = run(ctx, settings, lambda opened: waiting(opened.dead_letters, choice))
-    if not letters:
+    shown = run(ctx, settings, lambda opened: _one(opened, choice, show_values=show_values))
+    if shown is None:
         screen.complain(f"no message {sequence} waits there ({lane}, {place})", remedy="bridge deadletters list --each")
         raise typer.Exit(FAILED)
-    shown = view(letters[0], show_values=show_values)
     return screen.emit(shown) if as_json else screen.show(*dead_letters_view.letter(shown))
 
 
 @app.command()
-def replay(
+def export(
     ctx: typer.Context,
+    group: OfGroup = None,
     lane: OfLane = None,
     reason: OfReason = None,
     place: InPlace = None,
+    table: OfTable = None,
+    record: OfRecord = None,
+    older: Older = None,
+    newer: Newer = None,
     ids: Ids = None,
-    everything: Everything = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
+    form: Annotated[Literal["json", "csv"], typer.Option("--format", help="An array, or a line a message.")] = "json",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", dir_okay=False, help="A file. Default: stdout.")
+    ] = None,
+    show_values: Values = False,
     settings: SettingsFile = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Send messages to their lanes again. A copy is sent first, and only when it is durable the original is removed.
+    """Every message with all that `show` tells of it, for other tools. Only looks; without a choice, all of them.
 
-    A message is a hint to look, so a replay does harm neither late nor twice.
-
-    Example: [bold]bridge deadletters replay --lane contact-upsert --reason refused_email[/bold]
+    Example: [bold]bridge deadletters export --reason refused_value --format csv --to refused.csv[/bold]
     """
-    choice = _chosen(Choice(lane, place, reason, _numbers(ids)), everything=everything)
-    run(ctx, settings, lambda opened: _work(opened, "replay", choice, dry_run=dry_run, yes=yes, as_json=as_json))
+    which = asked(group, lane, reason, place, table, record, older, newer, ids)
+    form = "json" if as_json else form
+    count = run(ctx, settings, lambda opened: _export(opened, which, form, to, show_values=show_values))
+    screen.tell(f"{screen.count(count, 'message')} exported.")
 
 
-@app.command()
-def discard(
-    ctx: typer.Context,
-    lane: OfLane = None,
-    reason: OfReason = None,
-    place: InPlace = None,
-    ids: Ids = None,
-    everything: Everything = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    settings: SettingsFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Remove messages for good, without a copy: what is malformed, or settled by other means.
-
-    Example: [bold]bridge deadletters discard --reason malformed --dry-run[/bold]
-    """
-    choice = _chosen(Choice(lane, place, reason, _numbers(ids)), everything=everything)
-    run(ctx, settings, lambda opened: _work(opened, "discard", choice, dry_run=dry_run, yes=yes, as_json=as_json))
+app.command("replay")(dead_letters_work.replay)
+app.command("discard")(dead_letters_work.discard)
+app.command("edit")(dead_letters_desk.edit)
+app.command("note")(dead_letters_desk.note)
+app.command("audit")(dead_letters_desk.audit)
 
 
-def _chosen(choice: Choice, *, everything: bool) -> Choice:
-    narrowed = choice != Choice()
-    if narrowed == everything:
-        raise typer.BadParameter("say which: --lane, --reason, --place and --ids narrow it down; --all takes all")
-    if choice.numbers and choice.lane is None:
-        raise typer.BadParameter("sequence numbers count within a queue: name its --lane", param_hint="--ids")
-    return choice
+def _dimensions(words: str) -> tuple[Dimension, ...]:
+    known: dict[str, Dimension] = {word: word for word in get_args(Dimension)}
+    found = [word.strip() for word in words.split(",") if word.strip()]
+    if not found or not known.keys() >= set(found):
+        raise typer.BadParameter(f"some of {', '.join(known)}, with commas", param_hint="--by")
+    return tuple(known[word] for word in found)
 
 
-def _numbers(ids: Sequence[str] | None) -> frozenset[int]:
-    words = [word.strip() for text in ids or () for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() for word in words):
-        raise typer.BadParameter("sequence numbers, as in 17,18", param_hint="--ids")
-    return frozenset(map(int, words))
+async def _groups(opened: App, which: Asked, by: tuple[Dimension, ...]) -> tuple[Group, ...]:
+    now = opened.ports.clock.now()
+    groups = await grouped(waiting(opened.dead_letters, which.at(now)), by, now)
+    return await with_notes(opened.letter_desk, groups)
 
 
-async def _work(opened: App, verb: Verb, choice: Choice, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    letters = await waiting(opened.dead_letters, choice)
-    _refuse_double_numbers(choice, letters)
-    if not letters:
-        screen.tell("No message that waits is one of these.")
-    elif not dry_run and not yes:
-        _confirm(rehearse(verb, letters))
-    report = rehearse(verb, letters) if dry_run else await _in_progress(opened, verb, letters)
-    screen.emit(report) if as_json else screen.show(*dead_letters_view.report(report))
-    if not report.complete:
-        raise typer.Exit(FAILED)
+async def _each(opened: App, which: Asked, *, as_json: bool) -> None:
+    letters = waiting(opened.dead_letters, which.at(opened.ports.clock.now()))
+    lines = (line(letter) async for letter in letters)
+    if as_json:
+        await write_json(sys.stdout, lines)
+    else:
+        await dead_letters_view.lines(lines)
 
 
-def _refuse_double_numbers(choice: Choice, letters: Sequence[DeadLetter]) -> None:
-    numbers = [letter.sequence_number for letter in letters]
-    if choice.numbers and len(set(numbers)) < len(numbers):
-        raise typer.BadParameter("one number is that of two messages, dead and parked: add --place", param_hint="--ids")
+async def _one(opened: App, choice: Choice, *, show_values: bool) -> LetterView | None:
+    letter = await first(waiting(opened.dead_letters, choice))
+    if letter is None:
+        return None
+    edit = await opened.letter_desk.edit_of(letter, await opened.letter_desk.edited())
+    return view(letter, show_values=show_values, edit=edit)
 
 
-def _confirm(plan: Report) -> None:
-    lanes = ", ".join(f"{lane}: {count}" for lane, count in plan.lanes.items())
-    typer.confirm(f"{plan.verb.capitalize()} {plan.not_tried} ({lanes})?", abort=True, err=True)
+async def _export(
+    opened: App, which: Asked, form: Literal["json", "csv"], to: Path | None, *, show_values: bool
+) -> int:
+    letters = waiting(opened.dead_letters, which.at(opened.ports.clock.now()))
+    if to is None:
+        return await _write(sys.stdout, form, letters, show_values=show_values)
+    with to.open("w", encoding="utf-8", newline="") as out:
+        return await _write(out, form, letters, show_values=show_values)
 
 
-async def _in_progress(opened: App, verb: Verb, letters: Sequence[DeadLetter]) -> Report:
-    with Progress(console=Console(file=sys.stderr), transient=True) as progress:
-        task = progress.add_task(verb, total=len(letters))
-        return await carry_out(opened.dead_letters, verb, letters, lambda more: progress.advance(task, more))
+async def _write(
+    out: TextIO, form: Literal["json", "csv"], letters: AsyncIterator[DeadLetter], *, show_values: bool
+) -> int:
+    if form == "csv":
+        return await write_csv(out, letters, show_values=show_values)
+    return await write_json(out, (view(letter, show_values=show_values) async for letter in letters))

@@ -5,10 +5,10 @@ No sockets and no real clock: time comes from the function given, and `advance` 
 
 from __future__ import annotations
 
-import heapq
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from sandbox.service_bus.amqp.messages import Message, with_properties
@@ -17,6 +17,7 @@ from sandbox.service_bus.entry import Counts, Delivery, Entry, State
 from sandbox.service_bus.errors import BrokerError, Condition
 from sandbox.service_bus.indexed_heap import IndexedHeap
 from sandbox.service_bus.locks import Locks
+from sandbox.service_bus.sequence_order import SequenceOrder
 from sandbox.service_bus.settings import QueueSettings
 from sandbox.service_bus.store import Store
 
@@ -43,6 +44,7 @@ class Queue:
         self._store = store
         self._on_change = on_change
         self._entries: dict[int, Entry] = {}
+        self._order = SequenceOrder(self._entries)
         self._ready: IndexedHeap[int] = IndexedHeap()
         self._scheduled: IndexedHeap[int] = IndexedHeap()
         self._expiring: IndexedHeap[int] = IndexedHeap()
@@ -103,8 +105,7 @@ class Queue:
     def peek(self, from_sequence: int, count: int) -> list[bytes]:
         """Up to `count` messages of any state from this number on, in order and without a lock."""
         self.advance()
-        numbers = heapq.nsmallest(count, (number for number in self._entries if number >= from_sequence))
-        return [self._entries[number].peeked() for number in numbers]
+        return [self._entries[number].peeked() for number in islice(self._order.since(from_sequence), count)]
 
     # Settling; each raises BrokerError if the lock is gone
 
@@ -242,6 +243,8 @@ class Queue:
         self.dead_letters._make_available(moved)
 
     def _place(self, entry: Entry) -> None:
+        if entry.sequence not in self._entries:
+            self._order.add(entry.sequence)
         self._entries[entry.sequence] = entry
         if entry.state is State.SCHEDULED:
             self._scheduled.put(entry.sequence, entry.due_ms)

@@ -30,7 +30,7 @@ class Outgoing:
     body: bytes
     message_id: str
     enqueue_at: datetime | None = None
-    properties: Mapping[str, str | int] = field(default_factory=dict)
+    properties: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 class Bus(Protocol):

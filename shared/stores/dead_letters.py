@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterable, Sequence, Set
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,23 +12,20 @@ from azure.servicebus import ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
 from shared.domain.change import Lane
-from shared.ports import Bus, BusUnavailableError
-from shared.stores.letter import DeadLetter, Place, copy_of, from_message, lane_of, number_of
+from shared.ports import Bus, BusUnavailableError, Outgoing
+from shared.stores.letter import Box, DeadLetter, Place, body_of, from_message, number_of
 from shared.stores.service_bus import close_quietly
+from shared.stores.withdrawal import PAGE, Take, Withdrawal, bounded
 
-logger = logging.getLogger(f"bridge.{__name__}")
-
-PAGE = 100
-STEP_TIMEOUT_S = 15.0
-LAST_WAIT_S = 2.0
+Live = Place | None  # None: the messages of a lane itself, which nobody gave up
 
 
 @dataclass(frozen=True)
-class Removal:
-    """Which letters left their queue, and which were not found there: gone already, or locked by another tool."""
+class Copy:
+    """What a replay sends, and where to."""
 
-    removed: tuple[DeadLetter, ...]
-    left: tuple[DeadLetter, ...]
+    lane: Lane
+    message: Outgoing
 
 
 class DeadLetters:
@@ -42,112 +38,125 @@ class DeadLetters:
     def __init__(self, client: ServiceBusClient, bus: Bus) -> None:
         self._client = client
         self._bus = bus
-        self._open: dict[tuple[Lane, Place], ServiceBusReceiver] = {}
+        self._open: dict[tuple[Lane, Live], ServiceBusReceiver] = {}
 
     async def close(self) -> None:
         """Close the links; a later call opens them again."""
         receivers, self._open = self._open, {}
         await asyncio.gather(*(close_quietly(receiver, queue) for (queue, _), receiver in receivers.items()))
 
-    def dead(self, lane: Lane) -> AsyncIterator[DeadLetter]:
-        """What the broker gave up in a lane, oldest first. Only looks: nothing is locked or counted."""
-        return self._peek(lane, "dead")
+    async def connect(self, boxes: Iterable[Box]) -> None:
+        """Open the links for looking into them, all at the same time: one after the other they take many seconds."""
+        await asyncio.gather(*(self._link(box.queue, box.place) for box in boxes))
 
-    def parked(self) -> AsyncIterator[DeadLetter]:
-        """What the engine parked, oldest first. Only looks: nothing is locked or counted."""
-        return self._peek(Lane.PARKED, "parked")
+    async def letters(self, box: Box, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
+        """What lies in a box after that number, in the broker's order. Only looks: nothing is locked or counted."""
+        async for message in self._peek(box.queue, box.place, after):
+            yield from_message(box, message)
 
-    async def replay(self, letters: Iterable[DeadLetter]) -> Removal:
-        """Send a copy of each to its lane, and only when all are durable remove the letters. At least once.
+    async def live(self, lane: Lane) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Id and body of every message that a lane still works on: waiting, locked or scheduled. Only looks."""
+        async for message in self._peek(lane, None, 0):
+            yield str(message.message_id or ""), body_of(message)
 
-        A copy has the id `ID:replayN`: Service Bus drops a known id in silence for as long as it remembers it, which
-        also makes a replay that is interrupted and repeated within that time send each copy once. The copy's
-        properties `replay_of` and `replays` say where it comes from. Raises NotReplayableError before anything is sent.
+    async def replay(
+        self, take: Take, copy: Callable[[DeadLetter], Awaitable[Copy]]
+    ) -> AsyncGenerator[Sequence[DeadLetter], None]:
+        """Send a copy of each; when a page of copies is durable, remove its letters and give them here.
+
+        At least once: an end between the two leaves letters whose copies were sent. Repeated within the hour for which
+        a lane remembers message ids, the same copies get the same ids and the lane drops them in silence; later, a
+        second copy is worked on and finds nothing to do. Close it (`aclosing`): what was locked is given back.
         """
-        chosen = sorted(letters, key=lambda letter: (lane_of(letter), letter.sequence_number))
-        for lane, group in groupby(chosen, key=lane_of):
-            copies = [copy_of(letter) for letter in group]
-            for start in range(0, len(copies), PAGE):
-                await self._bus.send(lane, copies[start : start + PAGE])
-        return await self.discard(chosen)
+        async with aclosing(self._pages(take)) as pages:
+            async for withdrawal, page in pages:
+                copies = [await copy(letter) for letter in page]
+                for lane, group in groupby(sorted(copies, key=_lane), key=_lane):
+                    await self._bus.send(lane, [one.message for one in group])
+                yield await withdrawal.remove(page)
 
-    async def discard(self, letters: Iterable[DeadLetter]) -> Removal:
-        """Remove letters without a copy.
+    async def discard(self, take: Take) -> AsyncGenerator[Sequence[DeadLetter], None]:
+        """Remove letters without a copy, and give here which, page by page. Close it, as `replay`."""
+        async with aclosing(self._pages(take)) as pages:
+            async for withdrawal, page in pages:
+                yield await withdrawal.remove(page)
 
-        Service Bus can only remove a message that it has handed out, and hands out from the front: what lies before
-        the chosen ones is locked on the way and given back at the end. That may fail in part after a minute, when the
-        locks run out; then the rest is `left`, and can be asked for again.
-        """
-        places: dict[tuple[Lane, Place], dict[int, DeadLetter]] = {}
-        for letter in letters:
-            places.setdefault((letter.queue, letter.place), {})[letter.sequence_number] = letter
-        gone = await asyncio.gather(*(self._remove(*where, wanted.keys()) for where, wanted in places.items()))
-        removed: list[DeadLetter] = []
-        left: list[DeadLetter] = []
-        for found, wanted in zip(gone, places.values(), strict=True):
-            for number, letter in wanted.items():
-                (removed if number in found else left).append(letter)
-        return Removal(tuple(removed), tuple(left))
+    async def _pages(self, take: Take) -> AsyncGenerator[tuple[Withdrawal, list[DeadLetter]], None]:
+        left = take.most
+        async with self._withdrawal(take) as withdrawal:
+            for source in self._sources(take, withdrawal):
+                async with aclosing(source) as pages:
+                    async for page in pages:
+                        chosen = page[:left]
+                        if chosen:
+                            yield withdrawal, chosen
+                        left = None if left is None else left - len(chosen)
+                        if left == 0:
+                            return
 
-    async def _peek(self, queue: Lane, place: Place) -> AsyncIterator[DeadLetter]:
-        first = 1
-        while page := await self._page(queue, place, first):
-            for message in page:
-                yield from_message(queue, place, message)
-            first = number_of(page[-1]) + 1
+    def _sources(self, take: Take, withdrawal: Withdrawal) -> Iterator[AsyncGenerator[list[DeadLetter], None]]:
+        size = take.page if take.most is None else min(take.page, take.most)
+        if take.deferred:
+            yield self._deferred(take, withdrawal, size)
+        yield withdrawal.pages(size)
 
-    async def _page(self, queue: Lane, place: Place, first: int) -> Sequence[ServiceBusReceivedMessage]:
-        if (queue, place) not in self._open:
-            self._open[queue, place] = self._receiver(queue, place)
+    async def _deferred(self, take: Take, withdrawal: Withdrawal, size: int) -> AsyncGenerator[list[DeadLetter], None]:
+        numbers: list[int] = []
+        async for letter in self.letters(take.box):
+            if letter.deferred and take.takes(letter):
+                numbers.append(letter.sequence_number)
+            if len(numbers) == size:
+                yield await withdrawal.deferred(numbers)
+                numbers = []
+        if numbers:
+            yield await withdrawal.deferred(numbers)
+
+    @asynccontextmanager
+    async def _withdrawal(self, take: Take) -> AsyncIterator[Withdrawal]:
+        receiver = self._receiver(take.box.queue, take.box.place)
+        withdrawal = Withdrawal(receiver, take)
         try:
-            async with _bounded(queue):
-                return await self._open[queue, place].peek_messages(max_message_count=PAGE, sequence_number=first)
+            await withdrawal.open()
+            try:
+                yield withdrawal
+            finally:
+                await withdrawal.give_back()
+        finally:
+            await close_quietly(receiver, take.box.queue)
+
+    async def _peek(self, queue: Lane, place: Live, after: int) -> AsyncIterator[ServiceBusReceivedMessage]:
+        while page := await self._page(queue, place, after + 1):
+            for message in page:
+                yield message
+            after = number_of(page[-1])
+
+    async def _page(self, queue: Lane, place: Live, first: int) -> Sequence[ServiceBusReceivedMessage]:
+        receiver = await self._link(queue, place)
+        try:
+            async with bounded(queue):
+                return await receiver.peek_messages(max_message_count=PAGE, sequence_number=first)
         except BusUnavailableError:
-            await close_quietly(self._open.pop((queue, place)), queue)
+            await self._drop(queue, place)
             raise
 
-    async def _remove(self, queue: Lane, place: Place, wanted: Set[int]) -> set[int]:
-        gone: set[int] = set()
-        held: dict[int, ServiceBusReceivedMessage] = {}
-        receiver = self._receiver(queue, place)
-        try:
-            async with _bounded(queue):
-                await receiver.__aenter__()  # else the first wait below would pay for the opening
-            while len(gone) < len(wanted):
-                async with _bounded(queue):
-                    page = await receiver.receive_messages(max_message_count=PAGE, max_wait_time=LAST_WAIT_S)
-                if not page or number_of(page[0]) in held:  # the end, or round again: the first locks ran out
-                    break
-                held |= {number_of(message): message for message in page}
-                for number in held.keys() & wanted:
-                    async with _bounded(queue):
-                        await receiver.complete_message(held.pop(number))
-                    gone.add(number)
-            await _give_back(receiver, queue, held.values())
-        finally:
-            await close_quietly(receiver, queue)
-        return gone
+    async def _link(self, queue: Lane, place: Live) -> ServiceBusReceiver:
+        if (queue, place) not in self._open:
+            self._open[queue, place] = self._receiver(queue, place)
+            try:
+                async with bounded(queue):
+                    await self._open[queue, place].__aenter__()
+            except BusUnavailableError:
+                await self._drop(queue, place)
+                raise
+        return self._open[queue, place]
 
-    def _receiver(self, queue: Lane, place: Place) -> ServiceBusReceiver:
+    async def _drop(self, queue: Lane, place: Live) -> None:
+        await close_quietly(self._open.pop((queue, place)), queue)
+
+    def _receiver(self, queue: Lane, place: Live) -> ServiceBusReceiver:
         sub_queue = ServiceBusSubQueue.DEAD_LETTER if place == "dead" else None
         return self._client.get_queue_receiver(queue, sub_queue=sub_queue)
 
 
-async def _give_back(receiver: ServiceBusReceiver, queue: Lane, messages: Iterable[ServiceBusReceivedMessage]) -> None:
-    """At once, instead of when the locks end. It counts as a delivery; only `parked` has a limit, a very high one."""
-    try:
-        for message in messages:
-            async with _bounded(queue):
-                await receiver.abandon_message(message)
-    except BusUnavailableError as error:
-        logger.info("messages become visible again when their locks end: %s", error)
-
-
-@asynccontextmanager
-async def _bounded(queue: Lane) -> AsyncIterator[None]:
-    """The client library can wait for ever, and raises a wide range of types."""
-    try:
-        async with asyncio.timeout(STEP_TIMEOUT_S):
-            yield
-    except Exception as error:
-        raise BusUnavailableError(f"{queue}: {type(error).__name__}") from error
+def _lane(copy: Copy) -> Lane:
+    return copy.lane

@@ -10,7 +10,7 @@ from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
 from shared.domain.change import Lane
 from shared.ports import BusUnavailableError
-from shared.stores.letter import from_message, number_of
+from shared.stores.letter import Box, from_message, number_of
 from shared.stores.service_bus import close_quietly
 
 PAGE = 250
@@ -28,7 +28,7 @@ class QueuedOptOuts:
         """The lane (scheduled messages, too), its dead letters, and what of it was parked."""
         for queue, sub_queue in PLACES:
             async for message in self._messages(queue, sub_queue):
-                letter = from_message(queue, "parked", message)
+                letter = from_message(Box(queue, "parked"), message)
                 if letter.lane is Lane.OPTOUT:
                     yield letter.body
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,28 @@ async def test_a_refused_address_is_parked_corrected_and_replayed(sandbox: World
     assert await at_rest(sandbox)
     assert sandbox.broker.counts()["parked"]["active"] == 0, "an old message over newer data changes nothing"
     assert await bridge(sandbox, "deadletters", "list") == []
+
+
+async def test_an_old_message_replayed_over_newer_data_changes_nothing(sandbox: World, people: People) -> None:
+    row = {"firstname": "Old", "lastname": "Canary", "emailaddress1": "no-address"}
+    made = await people.create("contacts", row)
+    assert await eventually(lambda: sandbox.broker.counts()["parked"]["active"] == 1)
+    (failing,) = await bridge(sandbox, "deadletters", "replay", "--all", "--dry-run")
+    assert (failing["verdict"], failing["reason"]) == ("still_failing", "refused_email")
+
+    await people.change(made, emailaddress1="new@canary.test", lastname="Newer")
+    assert await eventually(lambda: _there(people, made))
+    assert await at_rest(sandbox)
+    (settled,) = await bridge(sandbox, "deadletters", "replay", "--all", "--dry-run")
+    assert (settled["verdict"], settled["calls"]) == ("already_settled", 0)
+    before, calls = (await people.profiles())[made], Counter(await people.engine_calls())
+
+    report = await bridge(sandbox, "deadletters", "replay", "--all", "--canary", "--why", "a test", "--yes")
+    assert (report["done"], report["new_failures"]) == (1, [])
+    assert await at_rest(sandbox)
+    assert (await people.profiles())[made] == before
+    spent = Counter(await people.engine_calls()) - calls
+    assert spent.keys() <= {"profile GET"}, "the hint was a creation's: its opt-outs are compared once more"
 
 
 async def test_doctor_finds_nothing_wrong(sandbox: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azure.servicebus import ServiceBusReceivedMessage
 
-Plain = tuple[str, bytes, dict[str, str | int]]
+Plain = tuple[str, bytes, dict[str, str | int | float]]
 
 
 def plain(message: ServiceBusReceivedMessage) -> Plain:
@@ -13,8 +13,8 @@ def plain(message: ServiceBusReceivedMessage) -> Plain:
     return message.message_id or "", b"".join(message.body), properties
 
 
-def number_or_text(value: object) -> str | int:
-    return value if isinstance(value, int) else text(value)
+def number_or_text(value: object) -> str | int | float:
+    return value if isinstance(value, int | float) else text(value)
 
 
 def text(value: object) -> str:

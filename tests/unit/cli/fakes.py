@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from cli.deadletters.choice import boxes as every_box
 from cli.wiring import Wiring
 from shared.app import App, Inspection
 from shared.clients.campaign.client import CampaignClient
@@ -30,9 +32,13 @@ from shared.domain.optout_file import Folder, RemoteFile
 from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded
 from shared.settings import Settings, read
-from shared.stores.dead_letters import DeadLetters, Removal
+from shared.stores.append_log import AppendLog
+from shared.stores.dead_letters import Copy, DeadLetters
 from shared.stores.files.memory import MemoryFiles
-from shared.stores.letter import DeadLetter, Place
+from shared.stores.letter import Box, DeadLetter
+from shared.stores.letter_desk import LetterDesk
+from shared.stores.mapping_entry import Applied
+from shared.stores.mappings import BlobMappings
 from shared.stores.memory import (
     MemoryDeletions,
     MemoryFamily,
@@ -42,19 +48,21 @@ from shared.stores.memory import (
     MemoryRecollections,
     MemoryWatermarks,
 )
+from shared.stores.withdrawal import Take
 from shared.telemetry import Telemetry
 from shared.timeline_file import ADOBE_TABLES
 from tests.unit.cli.samples import CONTACT_ID, KEY, MAPPING, NOW, VALUES
 
 
 class FakeClock:
-    """Time does not pass; `slept` lists the waits."""
+    """Time does not pass, unless sleeping is to take time (`passes`); `slept` lists the waits."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.passes = False
 
     def now(self) -> datetime:
-        return NOW
+        return NOW + timedelta(seconds=sum(self.slept) if self.passes else 0)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -263,48 +271,100 @@ class FakeSample(SampleRows):
 
 
 class FakeDeadLetters(DeadLetters):
-    """`letters` wait. `held`: numbers that another tool holds. After `fail_after` calls `failure` is raised."""
+    """`letters` wait. `held`: numbers that another tool holds. After `fail_after` pages `failure` is raised.
+
+    `copies` were sent; `lanes` is what their lanes still hold; `on_copy` hears of each.
+    """
 
     def __init__(self, letters: Iterable[DeadLetter] = ()) -> None:
-        self.letters = list(letters)
+        self.letters_kept = list(letters)
         self.held: frozenset[int] = frozenset()
         self.failure: Exception | None = None
         self.fail_after = 0
-        self.replayed: list[DeadLetter] = []
-        self.calls = 0
+        self.copies: list[Copy] = []
+        self.lanes: dict[Lane, list[tuple[str, bytes]]] = {}
+        self.on_copy: Callable[[Copy], None] = lambda _: None
+        self.pages: list[int] = []
         self.open_listings = 0
 
-    def dead(self, lane: Lane) -> AsyncIterator[DeadLetter]:
-        return self._listing(lane, "dead")
+    async def connect(self, boxes: Iterable[Box]) -> None:
+        assert set(boxes) <= set(every_box())
 
-    def parked(self) -> AsyncIterator[DeadLetter]:
-        return self._listing(Lane.PARKED, "parked")
-
-    async def replay(self, letters: Iterable[DeadLetter]) -> Removal:
-        chosen = list(letters)
-        removal = await self.discard(chosen)
-        self.replayed += chosen
-        return removal
-
-    async def discard(self, letters: Iterable[DeadLetter]) -> Removal:
-        self.calls += 1
-        if self.failure and self.calls > self.fail_after:
-            raise self.failure
-        chosen = list(letters)
-        removed = [letter for letter in chosen if letter.sequence_number not in self.held]
-        self.letters = [letter for letter in self.letters if letter not in removed]
-        return Removal(tuple(removed), tuple(letter for letter in chosen if letter not in removed))
-
-    async def _listing(self, queue: Lane, place: Place) -> AsyncIterator[DeadLetter]:
+    async def letters(self, box: Box, after: int = 0) -> AsyncGenerator[DeadLetter, None]:
         if self.failure and not self.fail_after:
             raise self.failure
         self.open_listings += 1
         try:
-            for letter in self.letters:
-                if (letter.queue, letter.place) == (queue, place):
+            for letter in list(self.letters_kept):
+                if letter.box == box and letter.sequence_number > after:
                     yield letter
         finally:
             self.open_listings -= 1
+
+    async def live(self, lane: Lane) -> AsyncGenerator[tuple[str, bytes], None]:
+        for message in list(self.lanes.get(lane, ())):
+            yield message
+
+    async def replay(
+        self, take: Take, copy: Callable[[DeadLetter], Awaitable[Copy]]
+    ) -> AsyncGenerator[Sequence[DeadLetter], None]:
+        for page in self._take(take):
+            copies = [await copy(letter) for letter in page]
+            self.copies += copies
+            for one in copies:
+                self.on_copy(one)
+            yield self._remove(page)
+
+    async def discard(self, take: Take) -> AsyncGenerator[Sequence[DeadLetter], None]:
+        for page in self._take(take):
+            yield self._remove(page)
+
+    def _take(self, take: Take) -> Iterator[Sequence[DeadLetter]]:
+        free = [one for one in self.letters_kept if one.box == take.box and one.sequence_number not in self.held]
+        chosen = [one for one in free if take.takes(one)][: take.most]
+        for start in range(0, len(chosen), take.page):
+            if self.failure and len(self.pages) >= self.fail_after:
+                raise self.failure
+            self.pages.append(len(chosen[start : start + take.page]))
+            yield chosen[start : start + take.page]
+
+    def _remove(self, page: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
+        self.letters_kept = [letter for letter in self.letters_kept if letter not in page]
+        return page
+
+
+class FakeLog(AppendLog):
+    """Keeps the entries by log. `failure` is raised by every method."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Mapping[str, Any]]] = {}
+        self.failure: Exception | None = None
+
+    async def append(self, name: str, entry: Mapping[str, Any]) -> None:
+        self._fail()
+        self.logs.setdefault(name, []).append(json.loads(json.dumps(entry)))
+
+    async def entries(self, name: str) -> Sequence[Mapping[str, Any]]:
+        self._fail()
+        return tuple(self.logs.get(name, ()))
+
+    async def names(self, prefix: str) -> Sequence[str]:
+        self._fail()
+        return sorted(name for name in self.logs if name.startswith(prefix))
+
+    def _fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
+
+class FakeMappings(BlobMappings):
+    """What was applied last."""
+
+    def __init__(self) -> None:
+        self.applied: Applied | None = None
+
+    async def current(self) -> Applied | None:
+        return self.applied
 
 
 class FakeFiles(MemoryFiles):
@@ -341,6 +401,8 @@ class FakeApp:
         self.dynamics = FakeDynamics(contact)
         self.campaign = FakeCampaign(profile)
         self.dead_letters = FakeDeadLetters()
+        self.log = FakeLog()
+        self.mappings = FakeMappings()
         self.tables, self.resources, self.sample = FakeTables(), FakeResources(), FakeSample()
         self.files = FakeFiles()
         self.family = MemoryFamily()
@@ -401,11 +463,15 @@ class FakeApp:
             campaign=self.campaign,
             inspection=Inspection(self.tables, self.resources, self.sample),
             dead_letters=self.dead_letters,
-            mappings=unused,
+            letter_desk=self.build_desk(),
+            mappings=self.mappings,
             tables=ADOBE_TABLES,
             archive=self.archive,
             close=self._close,
         )
+
+    def build_desk(self) -> LetterDesk:
+        return LetterDesk(self.log, self.clock)
 
     def wiring(self) -> Wiring:
         return Wiring(settings=lambda _file: read(self.values), build=self.build, environment=lambda _file: self.values)

@@ -104,7 +104,7 @@ async def test_a_missing_timeline_table_is_named():
 
 async def test_waiting_messages_are_told_but_are_no_failure():
     fake = FakeApp()
-    fake.dead_letters.letters = [a_letter(1), a_letter(2)]
+    fake.dead_letters.letters_kept = [a_letter(1), a_letter(2)]
     found = await examined(fake)
     assert "bridge deadletters list" in found["queue-contact-upsert"].found
     assert found["queue-contact-upsert"].status is Status.OK
