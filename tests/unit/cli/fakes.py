@@ -343,6 +343,7 @@ class FakeApp:
         self.dead_letters = FakeDeadLetters()
         self.tables, self.resources, self.sample = FakeTables(), FakeResources(), FakeSample()
         self.files = FakeFiles()
+        self.event_folder: FakeFiles | None = None
         self.family = MemoryFamily()
         self.entities: tuple[MappingRules, ...] = ()
         self.file_ledger = MemoryFileLedger()
@@ -405,6 +406,7 @@ class FakeApp:
             tables=ADOBE_TABLES,
             archive=self.archive,
             close=self._close,
+            event_folder=self.event_folder,
         )
 
     def wiring(self) -> Wiring:
