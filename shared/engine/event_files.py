@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -64,7 +65,10 @@ class EventFiles:
         listed = [file for file in await self.folder.list() if not file.name.endswith(TEMPORARY)]
         self._finished &= {file.identity for file in listed}
         named = [(file, self._reader.kind_of(file.name)) for file in listed if file.identity not in self._finished]
-        return [(file, kind) for file, kind in named if kind is not None]
+        logs = [(file, kind) for file, kind in named if kind is not None]
+        if others := len(named) - len(logs):
+            self._ports.telemetry.counted("event_files_ignored", files=others)
+        return logs
 
     async def _work(self, work: _Reading, kind: LogKind) -> None:
         place = await work.place()
@@ -72,8 +76,11 @@ class EventFiles:
             self._finished.add(work.file.identity)
         elif work.age_s(place) >= self._settle_s and place.refused_by != self._reader.version:
             try:
-                async with self.folder.open(work.file) as pieces:
-                    await work.read(replace(place, refused_by=""), self._reader.read(kind, pieces, place.line))
+                async with (
+                    self.folder.open(work.file) as pieces,
+                    aclosing(self._reader.read(kind, pieces, place.line)) as batches,
+                ):
+                    await work.read(replace(place, refused_by=""), batches)
             except WrongFileError as error:
                 await work.refuse(str(error), self._reader.version)
 

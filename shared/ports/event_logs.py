@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,6 @@ class LogReader(Protocol):
         """By the file's name; None: no log."""
         ...
 
-    def read(self, kind: LogKind, pieces: AsyncIterator[bytes], after_line: int) -> AsyncIterator[LogBatch]:
+    def read(self, kind: LogKind, pieces: AsyncIterator[bytes], after_line: int) -> AsyncGenerator[LogBatch, None]:
         """The lines after that one, the same lines always in the same batches. The iterator raises WrongFileError."""
         ...

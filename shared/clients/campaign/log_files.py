@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -34,7 +34,9 @@ class LogFileReader:
         fits = (kind for kind in LogKind if fnmatchcase(name.lower(), self._form.columns(kind).files.lower()))
         return next(fits, None)
 
-    async def read(self, kind: LogKind, pieces: AsyncIterator[bytes], after_line: int) -> AsyncIterator[LogBatch]:
+    async def read(
+        self, kind: LogKind, pieces: AsyncIterator[bytes], after_line: int
+    ) -> AsyncGenerator[LogBatch, None]:
         """Raises WrongFileError where the header does not do, or the bytes are no text."""
         rows: _Rows | None = None
         number, found = 0, _Found(max(1, after_line))

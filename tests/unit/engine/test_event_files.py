@@ -65,6 +65,7 @@ async def test_each_log_is_read_once_the_oldest_first(world: Known, lines: Lines
     assert sent(world) == [*ids(1, 2, 3), "tracking_log/7/click"]
     assert await files.run(100) == Egress(facts=0, unreadable=0, at_end=True)
     assert await folder(world).run(100) == Egress(facts=0, unreadable=0, at_end=True)  # after a restart, too
+    assert {"what": "event_files_ignored", "files": 1} in lines("counted")  # a pattern that is wrong would show
     told = [line for line in lines("counted") if line["what"] == "event_file"]
     assert [(line["file"], line["facts"]) for line in told] == [
         ("broadlog_2.csv", 1),
