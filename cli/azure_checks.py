@@ -90,12 +90,13 @@ async def encrypted(app: App) -> str:
         "CAMPAIGN_TOKEN_URL": app.settings.campaign_token_url,
         "CAMPAIGN_EVENTS_URL": app.settings.campaign_events_url,
     }
-    plain = [name for name, address in named.items() if not address.startswith("https://")]
+    addresses = {name: address for name, address in named.items() if address}
+    plain = [name for name, address in addresses.items() if not address.startswith("https://")]
     if plain and app.settings.service_bus:
         raise NotHereError(f"{', '.join(plain)} without TLS: so it is in the sandbox only")
     if plain:
         raise UnhealthyError(f"without TLS: {', '.join(plain)}")
-    return f"{len(named)} addresses, all https"
+    return f"{len(addresses)} addresses, all https"
 
 
 async def webhook(url: str | None, _app: App) -> str:

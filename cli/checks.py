@@ -12,6 +12,7 @@ from cli.diagnosis import Check, Title, UnhealthyError
 from shared.app import ROOT, App
 from shared.domain.change import CONTACT, Lane, RecordKey
 from shared.flows import engagement
+from shared.ports import Files
 from shared.stores.letter import Box
 
 # A row that no environment has: derived from a name, as all our own ids are.
@@ -41,6 +42,7 @@ def all_checks() -> tuple[Check, ...]:
         ),
         _check("campaign", "token and metadata; one engine call", "Check CAMPAIGN_URL.", campaign),
         _check("optout-files", "the folder of the exports", "Check OPTOUT_FILES_URL.", optout_files),
+        _check("event-files", "the folder of the logs, if there is one", "Check EVENT_FILES_URL.", event_files),
         *(
             _check(
                 f"queue-{lane}",
@@ -97,7 +99,16 @@ async def campaign(app: App) -> str:
 
 async def optout_files(app: App) -> str:
     """Raises FilesUnavailableError."""
-    files = await app.ports.files.list()
+    return await _newest(app.ports.files)
+
+
+async def event_files(app: App) -> str:
+    """Raises FilesUnavailableError."""
+    return "none: the events come from the journal" if app.event_folder is None else await _newest(app.event_folder)
+
+
+async def _newest(folder: Files) -> str:
+    files = await folder.list()
     newest = max((file.modified_at for file in files), default=None)
     return f"{len(files)} files" + (f", the newest of {newest:%Y-%m-%d %H:%MZ}" if newest else "")
 

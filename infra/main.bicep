@@ -36,8 +36,11 @@ param campaignClientId string
 @description('The IMS organisation, ...@AdobeOrg')
 param campaignOrganizationId string
 
-@description('The I/O Events journal of the e-mail events.')
-param campaignEventsUrl string
+@description('The I/O Events journal of the e-mail events; empty if they come from log files.')
+param campaignEventsUrl string = ''
+
+@description('Instead of the journal: the folder into which Campaign exports its logs, at the place of the opt-out files.')
+param eventFilesUrl string = ''
 
 @description('Where access tokens for Campaign come from.')
 param campaignTokenUrl string = 'https://ims-na1.adobelogin.com/ims/token/v3'
@@ -292,6 +295,7 @@ var bridgeSettings = {
   CAMPAIGN_CLIENT_SECRET: '${secrets}/campaign-client-secret)'
   CAMPAIGN_ORGANIZATION_ID: campaignOrganizationId
   CAMPAIGN_EVENTS_URL: campaignEventsUrl
+  EVENT_FILES_URL: eventFilesUrl
   WEBHOOK_SECRETS: '${secrets}/webhook-secrets)'
   OPTOUT_FILES_URL: optoutFilesUrl
   OPTOUT_SFTP_KEY: '${secrets}/optout-sftp-key)'

@@ -16,6 +16,7 @@ from shared import mapping_file, settings, timeline_file
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import reader
+from shared.clients.campaign.log_files import LogFileReader
 from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.campaign.wire_events import EventShape
 from shared.clients.dynamics.client import DynamicsClient
@@ -26,13 +27,14 @@ from shared.connections import Connections, campaign_config, connect, dynamics_c
 from shared.domain.mapping import Mappings
 from shared.domain.timeline import ActivityTables, Timeline
 from shared.engine.deliver import Engine, Patience
+from shared.engine.event_files import EventFiles
 from shared.engine.intake import Doorkeeper
 from shared.engine.optout_timers import OptOutTimers
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
 from shared.errors import Reason
 from shared.mapping_file import MappingError
-from shared.ports import Ports
+from shared.ports import Files, Ports
 from shared.settings import Settings, SettingsError
 from shared.stores.append_log import AppendLog
 from shared.stores.budget import TableCallCounter
@@ -67,7 +69,10 @@ class Inspection:
 
 @dataclass(frozen=True)
 class App:
-    """What the triggers and the command line use. `close` ends every connection."""
+    """What the triggers and the command line use. `close` ends every connection.
+
+    `event_folder`: where the log files are; None where the events come from the journal.
+    """
 
     settings: Settings
     ports: Ports
@@ -83,6 +88,7 @@ class App:
     tables: ActivityTables
     archive: BlobArchive
     close: Callable[[], Awaitable[None]]
+    event_folder: Files | None = None
 
     @property
     def optout_timers(self) -> OptOutTimers:
@@ -127,7 +133,7 @@ class _Parts:
 
 
 def build(config: Settings) -> App:
-    """A new app; nothing is connected before use. Raises MappingError, SettingsError, ValueError (opt-out folder)."""
+    """A new app; nothing is connected before use. Raises MappingError, SettingsError, ValueError (for a folder)."""
     connections = connect(config)
     mappings = BlobMappings(connections.blobs, SystemClock().now)
     parts = _parts(config, connections, mappings)
@@ -137,7 +143,7 @@ def build(config: Settings) -> App:
         ports=ports,
         engine=Engine(ports, parts.telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
-        timers=_timers(config, ports, archive),
+        timers=_timers(config, ports, archive, _event_files(config, connections, ports, parts.timeline)),
         dynamics=parts.dynamics,
         campaign=parts.campaign,
         inspection=_inspection(config, connections),
@@ -147,6 +153,7 @@ def build(config: Settings) -> App:
         tables=parts.timeline.tables,
         archive=archive,
         close=connections.close,
+        event_folder=connections.event_files,
     )
 
 
@@ -198,14 +205,22 @@ def _journal(config: Settings, connections: Connections, timeline: Timeline) -> 
     return JournalEvents(settled, connections.http, connections.ims, now, shape=shape)
 
 
-def _timers(config: Settings, ports: Ports, archive: BlobArchive) -> Timers:
+def _timers(config: Settings, ports: Ports, archive: BlobArchive, event_files: EventFiles | None) -> Timers:
     return Timers(
         ports,
         config.file_policy(),
         BlobSeals(archive),
         event_limit=config.event_limit_per_run,
         event_run_s=config.event_run_seconds,
+        event_files=event_files,
     )
+
+
+def _event_files(config: Settings, connections: Connections, ports: Ports, timeline: Timeline) -> EventFiles | None:
+    if connections.event_files is None:
+        return None
+    reader = LogFileReader(timeline.log_files, timeline.rules.events)
+    return EventFiles(ports, connections.event_files, reader, config.event_files_settle_seconds)
 
 
 def _inspection(config: Settings, connections: Connections) -> Inspection:

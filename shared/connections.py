@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import SystemRandom
 
@@ -44,6 +44,7 @@ class Connections:
     tables: TableServiceClient
     blobs: BlobServiceClient
     files: FileStore
+    event_files: FileStore | None
     broker: ServiceBusClient
     bus: ServiceBusLanes
     dead_letters: DeadLetters
@@ -56,12 +57,14 @@ class Connections:
         await self.dead_letters.close()
         if self.budget is not None:
             await self.budget.close()
+        if self.event_files is not None:
+            await self.event_files.close()
         for connection in (self.broker, self.tables, self.blobs, self.files, self.http, self.entra, self.credential):
             await connection.close()
 
 
 def connect(config: Settings) -> Connections:
-    """Nothing is connected before it is used. Raises SettingsError, and ValueError for the opt-out folder."""
+    """Nothing is connected before it is used. Raises SettingsError, and ValueError for a folder of files."""
     http = Http(_observe)
     credential = DefaultAzureCredential(managed_identity_client_id=config.identity_client_id)
     broker = service_bus_client(_secret(config.service_bus), config.service_bus_namespace, credential)
@@ -78,6 +81,7 @@ def connect(config: Settings) -> Connections:
         tables=tables,
         blobs=blob_service(_secret(config.storage), config.storage_blob_url, credential),
         files=_files(config, credential),
+        event_files=_event_files(config, credential),
         broker=broker,
         bus=bus,
         dead_letters=DeadLetters(broker, bus),
@@ -114,7 +118,27 @@ def _pem(text_or_path: SecretStr | None) -> str:
 
 
 def _files(config: Settings, credential: DefaultAzureCredential) -> FileStore:
-    secrets = FileSecrets(
+    return file_store(config.optout_files_url, _file_secrets(config), credential)
+
+
+def _event_files(config: Settings, credential: DefaultAzureCredential) -> FileStore | None:
+    """With the opt-out folder's keys, but for an SFTP server of their own: as a rule both folders are at one place."""
+    if config.event_files_url is None:
+        return None
+    secrets = _file_secrets(config)
+    own = replace(
+        secrets,
+        sftp_key=_secret(config.event_sftp_key) or secrets.sftp_key,
+        sftp_host_key=config.event_sftp_host_key or secrets.sftp_host_key,
+    )
+    try:
+        return file_store(config.event_files_url, own, credential)
+    except ValueError as error:
+        raise ValueError(f"EVENT_FILES_URL: {error}") from None
+
+
+def _file_secrets(config: Settings) -> FileSecrets:
+    return FileSecrets(
         sftp_key=_secret(config.optout_sftp_key),
         sftp_host_key=config.optout_sftp_host_key,
         s3_key_id=config.optout_s3_key_id,
@@ -123,7 +147,6 @@ def _files(config: Settings, credential: DefaultAzureCredential) -> FileStore:
         s3_endpoint=config.optout_s3_endpoint,
         blob_connection=_secret(config.optout_blob_connection),
     )
-    return file_store(config.optout_files_url, secrets, credential)
 
 
 def dynamics_config(config: Settings) -> DynamicsConfig:
@@ -148,6 +171,6 @@ def campaign_config(config: Settings) -> CampaignConfig:
         client_secret=config.campaign_client_secret.get_secret_value(),
         scopes=config.campaign_scopes,
         organization_id=config.campaign_organization_id,
-        events_url=config.campaign_events_url,
+        events_url=config.campaign_events_url or "",
         timeout_s=config.http_timeout_seconds,
     )

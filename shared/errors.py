@@ -65,8 +65,8 @@ class Reason(Enum):
     )
     FILES_UNREACHABLE = (
         "files_unreachable",
-        "The folder of the opt-out files, or a file in it, cannot be reached, read or moved; see the detail.",
-        "Check OPTOUT_FILES_URL, its keys, and the account's rights there; `bridge doctor` tries them.",
+        "A folder of files, or a file in it, cannot be reached, read or moved; the detail says which.",
+        "Check its address (OPTOUT_FILES_URL, EVENT_FILES_URL), keys and rights there; `bridge doctor` tries them.",
     )
     BUDGET_SPENT = (
         "budget_spent",
@@ -169,6 +169,11 @@ class Reason(Enum):
         "`bridge optouts verify` names the place; find out who may write to the container.",
     )
 
+    WRONG_LOG_FILE = (
+        "wrong_log_file",
+        "A log export file does not have the form that TIMELINE_FILE says; it is left where it could not go on.",
+        "Compare its header and the line named with `log_files` there; it goes on once that is changed.",
+    )
     OPT_OUT_OVERDUE = (
         "opt_out_overdue",
         "An opt-out is not in both systems, although the days that the mapping's regulation gives are over.",

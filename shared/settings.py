@@ -29,6 +29,7 @@ Url = Annotated[str, BeforeValidator(lambda value: str(AnyUrl(value)).rstrip("/"
 # Of each group one is needed: a secret or a connection string, or a name that the managed identity uses.
 ALTERNATIVES: tuple[tuple[str, ...], ...] = (
     ("dynamics_client_secret", "dynamics_client_certificate", "dynamics_managed_identity"),
+    ("campaign_events_url", "event_files_url"),
     ("service_bus", "service_bus_namespace"),
     ("storage", "storage_table_url"),
     ("storage", "storage_blob_url"),
@@ -66,7 +67,7 @@ class Settings(OptOutFileSettings):
         description="Comma-separated scopes asked for with the token.",
     )
     campaign_organization_id: NonEmpty = Field(description="The IMS organisation, …@AdobeOrg.")
-    campaign_events_url: Url = Field(description="The I/O Events journal of the e-mail events.")
+    campaign_events_url: Url | None = Field(None, description="The I/O Events journal of the e-mail events.")
     webhook_secrets: Secret = Field(description="One or two shared secrets of the Dataverse webhook, comma-separated.")
     optout_poll: bool = Field(False, description="Whether Campaign is asked for changed opt-outs between two files.")
     mapping_file: NonEmpty = Field("mapping.yaml", description="The mapping; relative to the app's folder.")
@@ -110,11 +111,34 @@ class Settings(OptOutFileSettings):
         0, ge=0, description="Engine calls to Campaign a UTC day, all processes together; 0: no budget."
     )
     event_limit_per_run: int = Field(10_000, gt=0, description="E-mail events read in one run of event_egress.")
+    event_files_url: Url | None = Field(
+        None,
+        pattern="^(sftp|s3|https?)://",
+        description="Instead of the journal: the folder into which Campaign exports its logs; as OPTOUT_FILES_URL.",
+    )
+    event_files_settle_seconds: float = Field(
+        300, ge=0, description="A log file is complete when its size and time rest this long."
+    )
+    event_sftp_key: SecretStr | None = Field(
+        None, description="SFTP: the private key for the log files, if not OPTOUT_SFTP_KEY."
+    )
+    event_sftp_host_key: str | None = Field(
+        None, description="SFTP: their server's public key, if not OPTOUT_SFTP_HOST_KEY."
+    )
     event_run_seconds: float = Field(180, gt=0, description="How long one run of event_egress goes on reading.")
 
     @model_validator(mode="after")
     def _bounds(self) -> Settings:
         self.timings()
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_events(self) -> Settings:
+        """Journal and logs name one event by two ids, so both together would show it twice."""
+        if self.campaign_events_url and self.event_files_url:
+            raise ValueError("CAMPAIGN_EVENTS_URL and EVENT_FILES_URL: give one of them, as both hold the same events")
+        if self.event_files_url and self.event_files_url == self.optout_files_url:
+            raise ValueError("EVENT_FILES_URL: the log files need a folder of their own, not that of the opt-outs")
         return self
 
     @field_validator("webhook_secrets")

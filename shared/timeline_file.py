@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from shared.domain import template
+from shared.domain.event_log import DeliveryLog, LogForm, TrackingLog
 from shared.domain.fact import EmailEvent
 from shared.domain.timeline import (
     APPLICATION_USER,
@@ -22,6 +23,7 @@ from shared.domain.timeline import (
 from shared.mapping_file import document
 from shared.settings import SettingsError
 
+USUAL = LogForm()
 PLACEHOLDERS = ("campaign", "delivery", "date", "url")
 _OWNER = rf"^({CONTACT_OWNER}|{APPLICATION_USER}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})$"
 
@@ -43,9 +45,20 @@ def _text(value: str) -> str:
     return value
 
 
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except LookupError:
+        raise ValueError("no encoding of text that is known") from None
+    return value
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,90}$")]
 Navigation = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,200}$")]
 Text = Annotated[str, AfterValidator(_text)]
+Header = Annotated[str, Field(min_length=1, max_length=200)]
+Words = Annotated[tuple[Header, ...], Strict(False), AfterValidator(lambda words: tuple(map(str.lower, words)))]
+Encoding = Annotated[str, AfterValidator(_encoding)]
 Path = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
 
 
@@ -110,12 +123,58 @@ class _Journal(_Model):
     hard: str | None = None
 
 
+class _DeliveryLog(_Model):
+    files: Header = USUAL.delivery_log.files
+    id: Header = USUAL.delivery_log.id
+    contact: Header = USUAL.delivery_log.contact
+    campaign: Header = USUAL.delivery_log.campaign
+    delivery: Header = USUAL.delivery_log.delivery
+    at: Header = USUAL.delivery_log.at
+    mirror_page_url: Header | None = USUAL.delivery_log.mirror_page_url
+    status: Header = USUAL.delivery_log.status
+    sent: Words = USUAL.delivery_log.sent
+    failed: Words = USUAL.delivery_log.failed
+    bounce_type: Header | None = USUAL.delivery_log.bounce_type
+    hard: Words = USUAL.delivery_log.hard
+
+
+class _TrackingLog(_Model):
+    files: Header = USUAL.tracking_log.files
+    id: Header = USUAL.tracking_log.id
+    contact: Header = USUAL.tracking_log.contact
+    campaign: Header = USUAL.tracking_log.campaign
+    delivery: Header = USUAL.tracking_log.delivery
+    at: Header = USUAL.tracking_log.at
+    mirror_page_url: Header | None = USUAL.tracking_log.mirror_page_url
+    type: Header = USUAL.tracking_log.type
+    opened: Words = USUAL.tracking_log.opened
+    tracking_url: Header = USUAL.tracking_log.tracking_url
+
+
+class _LogFiles(_Model):
+    delimiter: str = Field(USUAL.delimiter, pattern=r"^[^\"\r\n]$")
+    encoding: Encoding = USUAL.encoding
+    time_format: str | None = Field(USUAL.time_format, pattern="%")
+    delivery_log: _DeliveryLog = _DeliveryLog()
+    tracking_log: _TrackingLog = _TrackingLog()
+
+    def form(self) -> LogForm:
+        return LogForm(
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            time_format=self.time_format,
+            delivery_log=DeliveryLog(**self.delivery_log.model_dump()),
+            tracking_log=TrackingLog(**self.tracking_log.model_dump()),
+        )
+
+
 class _File(_Model):
     events: _Events = _Events()
     tables: _Tables = _Tables()
     columns: _Columns = _Columns()
     tasks: _Tasks = _Tasks()
     journal: _Journal = _Journal()
+    log_files: _LogFiles = _LogFiles()
 
 
 def read(text: str) -> Timeline:
@@ -148,6 +207,7 @@ def _timeline(file: _File) -> Timeline:
         ),
         ActivityTables(tables, columns.campaign, columns.delivery, columns.mirror_page, columns.tracking),
         file.journal.model_dump(exclude_none=True),
+        file.log_files.form(),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from shared.domain.event_log import LogForm
 from shared.domain.fact import EmailEvent
 
 CONTACT_OWNER = "contact_owner"
@@ -72,8 +73,12 @@ class ActivityTables:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All of it. `journal`: where an event keeps its parts, by the parts' names; empty for the usual places."""
+    """All of it. `journal`: where an event keeps its parts, by the parts' names; empty for the usual places.
+
+    `log_files`: the same of log export files.
+    """
 
     rules: TimelineRules
     tables: ActivityTables
     journal: Mapping[str, str] = field(default_factory=dict)
+    log_files: LogForm = field(default_factory=LogForm)

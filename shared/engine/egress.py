@@ -20,7 +20,7 @@ CHUNK = 200  # events in one message, and so in one request to Dataverse
 
 @dataclass(frozen=True)
 class Egress:
-    """What one run did. `skipped`: events of kinds that the timeline does not show."""
+    """What one run did. `skipped`: events that the timeline does not show."""
 
     facts: int
     unreadable: int
@@ -33,11 +33,10 @@ async def run(ports: Ports, limit: int, seconds: float = math.inf) -> Egress:
     done = Egress(0, 0, at_end=False)
     began = ports.clock.now()
     since = await ports.watermarks.read(WATERMARK)
-    while not done.at_end and done.facts < limit and _seconds(ports, began) < seconds:
+    while not done.at_end and done.facts < limit and seconds_since(ports, began) < seconds:
         page = await ports.events.page(since)
         shown = tuple(fact for fact in page.facts if fact.event in ports.timeline.events)
-        for start in range(0, len(shown), CHUNK):
-            await _send(ports, shown[start : start + CHUNK])
+        await send(ports, shown)
         if page.position is not None:
             since = page.position
             await ports.watermarks.write(WATERMARK, since)
@@ -50,8 +49,15 @@ async def run(ports: Ports, limit: int, seconds: float = math.inf) -> Egress:
     return done
 
 
-def _seconds(ports: Ports, since: datetime) -> float:
+def seconds_since(ports: Ports, since: datetime) -> float:
+    """By the injected clock."""
     return (ports.clock.now() - since).total_seconds()
+
+
+async def send(ports: Ports, facts: tuple[Fact, ...]) -> None:
+    """In chunks; durable when it returns. Raises BusUnavailableError."""
+    for start in range(0, len(facts), CHUNK):
+        await _send(ports, facts[start : start + CHUNK])
 
 
 async def _send(ports: Ports, facts: tuple[Fact, ...]) -> None:

@@ -6,6 +6,7 @@ import math
 
 from shared.domain.optout_file import FilePolicy
 from shared.engine import checks, egress, optout_file
+from shared.engine.event_files import EventFiles
 from shared.errors import Halt, Outcome, Reason
 from shared.ports import JournalSeals, Ports
 
@@ -14,13 +15,21 @@ class Timers:
     """A run that meets an Outcome ends early and says so: the next one goes on where it was."""
 
     def __init__(
-        self, ports: Ports, files: FilePolicy, seals: JournalSeals, *, event_limit: int, event_run_s: float = math.inf
+        self,
+        ports: Ports,
+        files: FilePolicy,
+        seals: JournalSeals,
+        *,
+        event_limit: int,
+        event_run_s: float = math.inf,
+        event_files: EventFiles | None = None,
     ) -> None:
         self.ports = ports
         self.files = files
         self.seals = seals
         self.event_limit = event_limit
         self.event_run_s = event_run_s
+        self.event_files = event_files
 
     async def optout_file(self) -> None:
         """Complete files of the opt-out folder."""
@@ -36,14 +45,19 @@ class Timers:
             self.ports.telemetry.counted("optout_file_bad_row", where=line)
 
     async def event_egress(self) -> None:
-        """E-mail events up to the journal's end, the limit, or the run's time."""
+        """E-mail events up to the end of the journal or of the log files, the limit, or the run's time."""
         try:
-            done = await egress.run(self.ports, self.event_limit, self.event_run_s)
+            done = await self._events()
         except Outcome as outcome:
             return self._cut_short("event_egress", outcome)
         self.ports.telemetry.counted(
             "event_egress", facts=done.facts, skipped=done.skipped, unreadable=done.unreadable, at_end=done.at_end
         )
+
+    async def _events(self) -> egress.Egress:
+        if self.event_files is not None:
+            return await self.event_files.run(self.event_limit, self.event_run_s)
+        return await egress.run(self.ports, self.event_limit, self.event_run_s)
 
     async def ledger_checks(self) -> None:
         """Checks that are due, privacy requests that ended."""

@@ -13,6 +13,7 @@ from random import Random
 from shared.domain.ledger import Timings
 from shared.domain.mapping import Mappings
 from shared.domain.timeline import TimelineRules
+from shared.ports.event_logs import LogBatch, LogReader
 from shared.ports.optouts import ChangedProfile, ChangedProfiles, Recollections, WaitingOptOuts
 from shared.ports.process import Bus, BusUnavailableError, Clock, Outgoing, Telemetry
 from shared.ports.stores import (
@@ -46,6 +47,8 @@ __all__ = [
     "Journal",
     "JournalSeals",
     "Ledger",
+    "LogBatch",
+    "LogReader",
     "Outgoing",
     "Ports",
     "ReadExport",

@@ -25,7 +25,7 @@ GOOD = {
     "ServiceBus": "Endpoint=sb://acme;SharedAccessKeyName=n;SharedAccessKey=canary-bus",
     "Storage": "AccountName=acme;AccountKey=canary-storage",
 }
-TEXTS = sorted(GOOD.keys() - {"ServiceBus", "Storage", "DYNAMICS_CLIENT_SECRET"})
+TEXTS = sorted(GOOD.keys() - {"ServiceBus", "Storage", "DYNAMICS_CLIENT_SECRET", "CAMPAIGN_EVENTS_URL"})
 
 
 def refusal(**changes: str) -> str:
@@ -51,12 +51,13 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         settings.read({})
     text = str(refused.value)
     assert all(f"{name}: missing" in text for name in TEXTS)
+    assert "CAMPAIGN_EVENTS_URL or EVENT_FILES_URL: missing" in text
     assert "ServiceBus or ServiceBus__fullyQualifiedNamespace: missing" in text
     assert "Storage or Storage__tableServiceUri: missing" in text
     assert "Storage or Storage__blobServiceUri: missing" in text
     proofs = "DYNAMICS_CLIENT_SECRET or DYNAMICS_CLIENT_CERTIFICATE or DYNAMICS_MANAGED_IDENTITY"
     assert f"{proofs}: missing" in text
-    assert len(text.splitlines()) == 1 + len(TEXTS) + 4
+    assert len(text.splitlines()) == 1 + len(TEXTS) + 5
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -88,6 +89,15 @@ def test_a_name_and_the_identity_do_instead_of_a_connection_string(instead_of: s
 )
 def test_an_address_must_be_one(name: str) -> None:
     assert f"{name}: Input should be a valid URL" in refusal(**{name: "not an address"})
+
+
+def test_the_events_come_from_the_journal_or_from_log_files() -> None:
+    logs = {"CAMPAIGN_EVENTS_URL": "", "EVENT_FILES_URL": "s3://acme/logs/"}
+    assert settings.read(GOOD | logs).event_files_url == "s3://acme/logs"
+    assert "give one of them" in refusal(EVENT_FILES_URL="s3://acme/logs")
+    same = {"CAMPAIGN_EVENTS_URL": "", "EVENT_FILES_URL": GOOD["OPTOUT_FILES_URL"] + "/"}
+    assert "a folder of their own" in refusal(**same)
+    assert "EVENT_FILES_URL: String should match" in refusal(CAMPAIGN_EVENTS_URL="", EVENT_FILES_URL="ftp://acme/logs")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from shared.clients.campaign.wire_events import EventShape
+from shared.domain.event_log import DeliveryLog, LogForm, TrackingLog
 from shared.domain.fact import EmailEvent
 from shared.domain.timeline import OnePer, TaskRule
+from shared.mapping_file import document
 from shared.timeline_file import ADOBE_TABLES, TimelineFileError, read
 from tests.architecture.declared import ROOT
 
@@ -34,6 +36,38 @@ def test_the_shipped_file_spells_the_defaults_out() -> None:
     assert SHIPPED.rules.events == frozenset(EmailEvent)
     usual = EventShape()
     assert SHIPPED.journal == {f.name: getattr(usual, f.name) for f in fields(EventShape) if f.name != "kinds"}
+
+
+def test_the_shipped_file_spells_the_log_files_form_out() -> None:
+    assert SHIPPED.log_files == read("").log_files == LogForm()
+    told = document.read((ROOT / "timeline.yaml").read_text(encoding="utf-8")).value["log_files"]
+    assert told.keys() == {f.name for f in fields(LogForm)}
+    assert told["delivery_log"].keys() == {f.name for f in fields(DeliveryLog)}
+    assert told["tracking_log"].keys() == {f.name for f in fields(TrackingLog)}
+
+
+def test_columns_and_words_of_the_log_files_are_named_otherwise() -> None:
+    text = "log_files: {delimiter: ',', delivery_log: {at: Date, sent: [Envoy\u00e9], bounce_type: }}"
+    form = read(text).log_files
+    assert form == LogForm(delimiter=",", delivery_log=DeliveryLog(at="Date", sent=("envoy\u00e9",), bounce_type=None))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{delimiter: ab}", "log_files.delimiter"),
+        ("{encoding: utf-9}", "log_files.encoding: no encoding of text that is known"),
+        ("{time_format: ISO}", "log_files.time_format"),
+        ("{delivery_log: {id: }}", "log_files.delivery_log.id"),
+        ("{delivery_log: {sent: [1]}}", "log_files.delivery_log.sent.0"),
+        ("{tracking_log: {opened: yes}}", "log_files.tracking_log.opened"),
+        ("{tracking_log: {status: x}}", "log_files.tracking_log.status"),
+    ],
+)
+def test_a_wrong_form_of_the_log_files_is_named(text: str, fault: str) -> None:
+    with pytest.raises(TimelineFileError) as refused:
+        read(f"log_files: {text}")
+    assert fault in str(refused.value)
 
 
 def test_the_shipped_file_makes_a_task_of_a_click_and_of_a_bounce() -> None:

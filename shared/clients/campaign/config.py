@@ -19,7 +19,7 @@ REASONS = Reasons(
 class CampaignConfig:
     """`url` ends in `/campaign`, without a slash. `client_id` is the API key, too. `scopes`: separated by commas.
 
-    `timeout_s` bounds one call as a whole.
+    `events_url` is empty where the events come from log files. `timeout_s` bounds one call as a whole.
     """
 
     url: str

@@ -405,6 +405,7 @@ class FakeApp:
         self.mappings = FakeMappings()
         self.tables, self.resources, self.sample = FakeTables(), FakeResources(), FakeSample()
         self.files = FakeFiles()
+        self.event_folder: FakeFiles | None = None
         self.family = MemoryFamily()
         self.entities: tuple[MappingRules, ...] = ()
         self.file_ledger = MemoryFileLedger()
@@ -468,6 +469,7 @@ class FakeApp:
             tables=ADOBE_TABLES,
             archive=self.archive,
             close=self._close,
+            event_folder=self.event_folder,
         )
 
     def build_desk(self) -> LetterDesk:

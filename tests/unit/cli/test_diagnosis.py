@@ -15,7 +15,7 @@ from shared.errors import Halt, Reason, Retry
 from shared.mapping_file import MappingError
 from shared.ports import BusUnavailableError
 from shared.stores.files import FilesUnavailableError
-from tests.unit.cli.fakes import FakeApp
+from tests.unit.cli.fakes import FakeApp, FakeFiles
 from tests.unit.cli.samples import CONTACT_ID, a_letter
 
 
@@ -84,6 +84,17 @@ async def test_each_part_that_fails_is_found():
     assert all(found[name].remedy for name in states(found, Status.FAILED))
     assert "host key" in found["optout-files"].found
     assert "1 of 2 secrets shorter" in found["webhook-secrets"].found
+
+
+async def test_the_folder_of_the_logs_is_looked_at_where_there_is_one():
+    fake = FakeApp()
+    assert "journal" in (await examined(fake))["event-files"].found
+    fake.event_folder = FakeFiles()
+    assert "1 files, the newest of" in (await examined(fake))["event-files"].found
+    fake.event_folder.failure = FilesUnavailableError("sftp://files.example.com/logs", "permission denied")
+    found = await examined(fake)
+    assert states(found, Status.FAILED) == {"event-files"}
+    assert "permission denied" in found["event-files"].found
 
 
 @pytest.mark.parametrize(("secrets", "says"), [("a,b,c", "3 secrets"), ("a,b,c,d", "4 secrets")])

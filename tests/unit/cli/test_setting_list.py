@@ -58,6 +58,7 @@ def test_secrets_are_marked_and_no_value_is_kept():
         "OPTOUT_SFTP_KEY",
         "OPTOUT_S3_SECRET",
         "OPTOUT_BLOB_CONNECTION",
+        "EVENT_SFTP_KEY",
         "ServiceBus",
         "Storage",
     }
