@@ -17,7 +17,7 @@ from tests.component.sandbox.waiting import at_rest, eventually
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
     pytest.mark.xdist_group("sandbox"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 TABLES = ("contact", "new_vehicle", "new_servicevisit", "new_servicepart")
 REFUSED = {"fault": "refuse", "status": 503, "retry_after_s": 1, "times": None, "method": "POST", "kind": "profile"}
@@ -55,7 +55,7 @@ async def whole(people: People) -> tuple[str, Lineage]:
     """A contact with a vehicle, a visit and a part, all in Campaign."""
     contact = await customer(people)
     lineage = await Garage(people).lineage(contact)
-    assert await eventually(lambda: here(people, lineage), 90)
+    assert await eventually(lambda: here(people, lineage), 240)
     return contact, lineage
 
 
@@ -75,8 +75,8 @@ async def test_every_order_of_arrival_with_duplicates_and_with_losses(sandbox: W
         return lineage
 
     lineages = await asyncio.gather(*(arrive(n, order) for n, order in enumerate(permutations(range(4)))))
-    assert await eventually(lambda: here(people, *lineages), 120)
-    assert await at_rest(sandbox, 120)
+    assert await eventually(lambda: here(people, *lineages), 300)
+    assert await at_rest(sandbox, 300)
     assert await broken(sandbox, people) == []
     assert sandbox.broker.counts()["parked"]["active"] == 0
 
@@ -100,9 +100,9 @@ async def test_updates_and_deletes_of_a_waiting_child_count(sandbox: World, peop
         visit = (await people.records("cusServiceVisit")).get(stays.visit)
         return visit is not None and visit["cost"] == 7.25
 
-    assert await eventually(arrived, 90)
+    assert await eventually(arrived, 240)
     assert (await people.records("cusVehicle"))[stays.vehicle]["vehicleName"] == "Truck"
-    assert await at_rest(sandbox, 120)
+    assert await at_rest(sandbox, 300)
     assert await gone(people, goes)
     assert stays.part not in await people.records("cusServicePart")
     assert await broken(sandbox, people) == []
@@ -121,10 +121,10 @@ async def test_a_child_moves_to_another_parent_that_is_not_there_yet(sandbox: Wo
         owner, of = vehicles[lineage.vehicle]["profileExternalId"], visits[lineage.visit]["vehicleExternalId"]
         return bool((owner, of) == (other, vehicle))
 
-    assert await eventually(moved, 90)
+    assert await eventually(moved, 240)
     await people.end_faults()
     await people.delete(contact)
-    assert await at_rest(sandbox, 120)
+    assert await at_rest(sandbox, 300)
     assert await here(people, lineage), "nothing goes with a parent that it has left"
     assert await broken(sandbox, people) == []
 
@@ -132,8 +132,8 @@ async def test_a_child_moves_to_another_parent_that_is_not_there_yet(sandbox: Wo
 async def test_a_deleted_contact_takes_everything_below_it_along(sandbox: World, people: People) -> None:
     contact, lineage = await whole(people)
     await people.delete(contact)
-    assert await eventually(lambda: gone(people, lineage), 90)
-    assert await at_rest(sandbox, 120)
+    assert await eventually(lambda: gone(people, lineage), 240)
+    assert await at_rest(sandbox, 300)
     assert await broken(sandbox, people) == []
 
 
@@ -141,21 +141,21 @@ async def test_a_vehicle_that_loses_its_contact_is_shown_no_more(sandbox: World,
     """Without its required parent Campaign would hide it: it goes, with what is below it, and comes back with one."""
     contact, lineage = await whole(people)
     await people.update(VEHICLES, lineage.vehicle, {"new_ContactId@odata.bind": None})
-    assert await eventually(lambda: gone(people, lineage), 90)
+    assert await eventually(lambda: gone(people, lineage), 240)
     await people.update(VEHICLES, lineage.vehicle, owned_by(contact))
-    assert await eventually(lambda: here(people, lineage), 90)
-    assert await at_rest(sandbox, 120)
+    assert await eventually(lambda: here(people, lineage), 240)
+    assert await at_rest(sandbox, 300)
     assert await broken(sandbox, people) == []
 
 
 async def test_what_a_person_deletes_in_campaign_comes_back_with_all_below_it(sandbox: World, people: People) -> None:
     contact, lineage = await whole(people)
-    assert await at_rest(sandbox, 120)
+    assert await at_rest(sandbox, 300)
     await people.marketing("person/delete", {"externalId": contact})
     assert await gone(people, lineage), "Campaign cascades"
     await people.change(contact, firstname="Again")
-    assert await eventually(lambda: here(people, lineage), 90)
-    assert await at_rest(sandbox, 120)
+    assert await eventually(lambda: here(people, lineage), 240)
+    assert await at_rest(sandbox, 300)
     assert await broken(sandbox, people) == []
 
 
@@ -170,9 +170,9 @@ async def test_the_host_is_killed_while_three_levels_are_under_way(sandbox: Worl
     assert await eventually(lambda: _announced(people))
     await sandbox.host.kill()
     await sandbox.host.start()
-    assert await eventually(lambda: here(people, *lineages), 120)
+    assert await eventually(lambda: here(people, *lineages), 300)
     await people.end_faults()
-    assert await at_rest(sandbox, 120)
+    assert await at_rest(sandbox, 300)
     assert old.part not in await people.records("cusServicePart")
     assert await broken(sandbox, people) == []
 
