@@ -66,9 +66,9 @@ class Everybody:
         self._columns: Mapping[str, Any] = dict.fromkeys(columns)
         self._now = datetime.now(UTC)
 
-    async def contacts(self, contact_ids: Sequence[str]) -> Mapping[str, Contact]:
+    async def read_many(self, _table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         """All of them."""
-        return {key: Contact(key, "1", self._now, self._columns) for key in contact_ids}
+        return {key: Contact(key, "1", self._now, self._columns) for key in ids}
 
 
 def main(

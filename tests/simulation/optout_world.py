@@ -296,7 +296,7 @@ class DynamicsSide:
     async def own_user(self) -> str:
         return BRIDGE
 
-    async def contact(self, contact_id: str) -> Contact | None:
+    async def read(self, record: RecordKey) -> Contact | None:
         await step(0.1)
         found = self.world.contact()
         await step(0.1)
