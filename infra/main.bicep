@@ -45,12 +45,11 @@ param eventFilesUrl string = ''
 @description('Where access tokens for Campaign come from.')
 param campaignTokenUrl string = 'https://ims-na1.adobelogin.com/ims/token/v3'
 
-@description('sftp://USER@HOST:PORT/FOLDER, where Campaign exports its opt-outs.')
+@description('Where Campaign exports its opt-outs: sftp://USER@HOST:PORT/FOLDER, s3://BUCKET/PREFIX or a blob container.')
 param optoutFilesUrl string
 
 @description('The SFTP server\'s public key as a known_hosts line. It is no secret.')
 param optoutSftpHostKey string
-
 
 @description('Addresses that the alarms are mailed to, separated by commas.')
 @minLength(3)
