@@ -37,7 +37,16 @@ class Reason(Enum):
         "None, or raise EVENT_MAX_AGE_DAYS and replay the event's source.",
     )
 
+    PAGE_DONE = ("page_done", "A page of a resync is done, and the next one is ordered.", "None.")
+    PAGE_PASSED = ("page_passed", "A resync is beyond this page already.", "None.")
+    RESYNC_STOPPED = (
+        "resync_stopped",
+        "A page of a resync that is paused, cancelled, over or was resumed since; it stops here.",
+        "None. A paused one goes on with `bridge resync resume`.",
+    )
+
     # Retry: the same bytes come back later.
+    PAGE_UNFINISHED = ("page_unfinished", "A page of a resync needs more time, or somebody else works on it.", "None.")
     CLAIMED = ("claimed", "Another worker holds the record's claim.", "None.")
     LEDGER_RACE = ("ledger_race", "Another worker changed the ledger row at the same moment.", "None.")
     PRIVACY_PENDING = (

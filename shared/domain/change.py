@@ -31,7 +31,7 @@ class Why(StrEnum):
 
 
 class Source(StrEnum):
-    """The way in."""
+    """The way in. A resync writes as a first load does, also the fields that updates leave alone."""
 
     WEBHOOK = "webhook"
     FILE = "file"
@@ -39,6 +39,7 @@ class Source(StrEnum):
     FLOW = "flow"
     CHECK = "check"
     POLL = "poll"
+    RESYNC = "resync"
 
 
 @dataclass(frozen=True, order=True)

@@ -88,7 +88,7 @@ def read_rows(response: Response, table: TableName, columns: Sequence[str]) -> d
     rows = document.get("value")
     if not isinstance(rows, list) or "@odata.nextLink" in document:
         raise Retry(REASONS.unreachable, f"{table.entity_set}: the answer is not whole")
-    read = [_row(row, table, columns) for row in rows]
+    read = [read_row(row, table, columns) for row in rows]
     return {row.id: row for row in read}
 
 
@@ -135,7 +135,8 @@ def read_whoami(response: Response) -> str:
     return user.lower()
 
 
-def _row(row: Mapping[str, Any], table: TableName, columns: Sequence[str]) -> Contact:
+def read_row(row: Mapping[str, Any], table: TableName, columns: Sequence[str]) -> Contact:
+    """One row of an answer. Raises Retry."""
     try:
         return Contact(
             id=str(UUID(row[table.id_column])),
