@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -99,13 +100,7 @@ def start(
     """
     asked = _asked(table, filter_, None if ids is None else list(ids), since, everything=everything)
     manner = Manner(rate, partitions, rows, sample, dry_run, yes, not no_wait, as_json)
-    begun: list[str] = []
-    try:
-        ended = run(ctx, settings, lambda opened: _start(opened, asked, manner, begun))
-    except KeyboardInterrupt:
-        return _left(begun)
-    if ended is not None:
-        _tell(ended, as_json=as_json)
+    _until_left(ctx, settings, lambda opened, begun: _start(opened, asked, manner, begun), as_json=as_json)
 
 
 @app.command("list")
@@ -131,12 +126,7 @@ def report_(ctx: typer.Context, name: RunName = "last", settings: SettingsFile =
 @app.command()
 def attach(ctx: typer.Context, name: RunName = "last", settings: SettingsFile = None, as_json: AsJson = False) -> None:
     """Watch a run to its end. Ctrl-C leaves it running."""
-    begun: list[str] = []
-    try:
-        ended = run(ctx, settings, lambda opened: _watch(opened, name, begun))
-    except KeyboardInterrupt:
-        return _left(begun)
-    _tell(ended, as_json=as_json)
+    _until_left(ctx, settings, lambda opened, begun: _watch(opened, name, begun), as_json=as_json)
 
 
 @app.command()
@@ -247,10 +237,23 @@ async def _known(work: Awaitable[T]) -> T:
         raise typer.BadParameter(f"{error}; `bridge resync list` shows them", param_hint="RUN") from None
 
 
-def _left(begun: list[str]) -> None:
-    if not begun:
-        raise typer.Abort
-    screen.tell(f"Run {begun[0]} goes on. `bridge resync attach {begun[0]}` comes back to it.")
+def _until_left(
+    ctx: typer.Context,
+    settings: Path | None,
+    work: Callable[[App, list[str]], Awaitable[Report | None]],
+    *,
+    as_json: bool,
+) -> None:
+    """Ctrl-C ends the looking, not the run. The work notes the run that has begun."""
+    begun: list[str] = []
+    try:
+        ended = run(ctx, settings, lambda opened: work(opened, begun))
+    except KeyboardInterrupt:
+        if not begun:
+            raise
+        return screen.tell(f"Run {begun[0]} goes on. `bridge resync attach {begun[0]}` comes back to it.")
+    if ended is not None:
+        _tell(ended, as_json=as_json)
 
 
 def _tell(shown: Report, *, as_json: bool) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
 
 PAGE_ROWS = 500
 PAGE_S = 60.0  # how long a page's rows may take at the rate that was asked for
@@ -194,7 +193,7 @@ def by_time(oldest: datetime, newest: datetime, count: int) -> list[Slice]:
     seconds = int((newest - oldest).total_seconds())
     marks = [oldest + timedelta(seconds=seconds * n // count) for n in range(1, count)]
     bounds = [None, *dict.fromkeys(mark for mark in marks if oldest < mark), None]
-    return [Slice(start, end) for start, end in pairwise(bounds)]
+    return [Slice(bounds[n], bounds[n + 1]) for n in range(len(bounds) - 1)]
 
 
 def by_number(ids: int, count: int) -> list[Slice]:
