@@ -129,6 +129,17 @@ async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None
     )
 
 
+def bounded(found: FirstLoad, rows_per_second: float | None) -> FirstLoad:
+    """The same where no more rows a second are worked on; rows in line do not count. Pure."""
+    if rows_per_second is None or not found.sampled:
+        return found
+    share = sum(tally.rows for tally in found.tallies if tally.calls) / found.sampled
+    seconds = found.rows.rows * share / rows_per_second
+    if seconds <= (found.seconds or 0.0):
+        return found
+    return replace(found, rate=Rate(found.engine_calls / seconds, "as --rate bounds it"), seconds=seconds)
+
+
 async def _rows(app: App, mapping: Mapping, choice: Choice) -> tuple[Total, list[Contact]]:
     """How many there are, and those to try."""
     if choice.ids is not None:

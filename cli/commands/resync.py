@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from cli import screen
 from cli.commands import plan_view, resync_view
 from cli.failures import FAILED
-from cli.first_load import Choice, FirstLoad, plan
+from cli.first_load import Choice, FirstLoad, bounded, plan
 from cli.resync_report import Report, follow, found, of, report
 from cli.resync_scope import Asked, ScopeError, ids_of, scope_of
 from cli.wiring import AsJson, SettingsFile, run
@@ -184,10 +184,11 @@ async def _start(opened: App, asked: Asked, manner: Manner, begun: list[str]) ->
 
 async def _forecast(opened: App, asked: Asked, scope: Scope, manner: Manner) -> FirstLoad:
     screen.tell(f"Looking at the sample costs at most {screen.count(manner.sample, 'engine call')}.")
-    choice = Choice(manner.sample, manner.rate, manner.rows, condition(scope, Slice()), asked.ids)
+    choice = Choice(manner.sample, None, manner.rows, condition(scope, Slice()), asked.ids)
     with Progress(console=Console(file=sys.stderr), transient=True) as progress:
         task = progress.add_task("forecast", total=manner.sample)
-        return await plan(opened, asked.table, choice, lambda: progress.advance(task))
+        found = await plan(opened, asked.table, choice, lambda: progress.advance(task))
+    return bounded(found, manner.rate)
 
 
 async def _begin(opened: App, asked: Asked, scope: Scope, manner: Manner, forecast: FirstLoad) -> Run:

@@ -1,4 +1,4 @@
-"""A resync in virtual time: many contacts, a broker, and a process that can be killed with all that it has under way."""
+"""A resync in virtual time: many contacts, a broker, and a process that can be killed with all it has under way."""
 
 from __future__ import annotations
 
