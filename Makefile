@@ -38,6 +38,7 @@ bench: install ## Ratios against a bare loop that sends the same requests; takes
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.timeline
 	@$(BIN)/python -m bench.optout_file
+	@$(BIN)/python -m bench.resync
 
 lint: install ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -60,6 +61,8 @@ lock: ## Pin the dependencies anew (needs uv)
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements.txt
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@echo "checkov==3.3.30" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-policies.txt
+	@echo "airbyte-source-microsoft-dataverse==1.0.2" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-bench-airbyte.txt
+	@echo "dlt==1.31.0" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-bench-dlt.txt
 
 clean: ## Forget what was installed and what the sandbox kept
 	@rm -rf $(VENV) node_modules .sandbox .build
