@@ -174,6 +174,11 @@ class Mapping:
         return frozenset(pair.column for pair in self.opt_outs)
 
     @property
+    def wants_labels(self) -> bool:
+        """Whether anything looks at the labels of values; a filter may, by naming one."""
+        return self.filters is not None or any(row.wants_labels for row in self.field_rows)
+
+    @property
     def may_hide(self) -> bool:
         """Whether a record can outlive its parent, unseen."""
         return any(link.required and not link.cascade for link in self.links)

@@ -39,8 +39,12 @@ class BulkReader(BulkRows):
         table = await self._name(mapping.table)
         columns = sorted({*mapping.columns, *more})
         names = wire.properties(columns, mapping.lookup_columns | scope.lookups)
-        request = page_request(self._config, table, names, condition(scope, part), size, position)
-        page = read_page(self._config, await self._exchange.send(request), table, list(names))
+        labels = mapping.wants_labels or scope.filter is not None
+        asked = condition(scope, part)
+        request = page_request(self._config, table, names, asked, size, position, labels=labels)
+        page = read_page(self._config, await self._exchange.send(request), table, list(names), labels=labels)
+        if list(names) == columns:
+            return page
         return replace(page, rows=[wire.by_column(row, names) for row in page.rows])
 
     async def span(self, scope: Scope) -> tuple[datetime, datetime] | None:
@@ -78,8 +82,13 @@ def page_request(
     asked: str | None,
     size: int,
     position: str | None,
+    *,
+    labels: bool = True,
 ) -> Request:
-    """`position`: as the page before gave it. Its address is followed unchanged, but for columns mapped since."""
+    """`position`: as the page before gave it. Its address is followed unchanged, but for columns mapped since.
+
+    Labels make an answer half as large again, so they are asked for where something looks at them only.
+    """
     request = wire.rows_request(config, table, list(names), [])
     first, _, _ = request.url.partition("&$filter=")
     if position is None:
@@ -87,11 +96,14 @@ def page_request(
     else:
         select = first.partition("?")[2]
         url = f"{config.base}/{_SELECT.sub(lambda _: select, position)}"
-    headers = {**request.headers, "Prefer": f"{request.headers['Prefer']},odata.maxpagesize={size}"}
+    wishes = [request.headers["Prefer"]] if labels else []
+    headers = {**request.headers, "Prefer": ",".join([*wishes, f"odata.maxpagesize={size}"])}
     return replace(request, url=url, headers=headers)
 
 
-def read_page(config: DynamicsConfig, response: Response, table: wire.TableName, names: list[str]) -> RowPage:
+def read_page(
+    config: DynamicsConfig, response: Response, table: wire.TableName, names: list[str], *, labels: bool = True
+) -> RowPage:
     """Raises Outcome; an answer that is not whole is never the last page."""
     if response.status != 200:
         raise refused(response, write=False)
@@ -99,7 +111,8 @@ def read_page(config: DynamicsConfig, response: Response, table: wire.TableName,
     rows, link = document.get("value"), document.get("@odata.nextLink")
     if not isinstance(rows, list) or not isinstance(link, str | None):
         raise Retry(REASONS.unreachable, f"{table.entity_set}: the answer is not whole")
-    return RowPage([wire.read_row(row, table, names) for row in rows], None if link is None else _below(config, link))
+    read = [wire.read_row(row, table, names, labels=labels) for row in rows]
+    return RowPage(read, None if link is None else _below(config, link))
 
 
 def end_request(config: DynamicsConfig, table: wire.TableName, asked: str | None, order: str) -> Request:
