@@ -255,7 +255,8 @@ async def test_bad_rows_are_counted_named_and_skipped(world: Known, lines: Lines
     world.folder.write("a.csv", HEADER, f"{ID};maybe;false", *[f"{ID};x"] * 30, *[DIFFERS] * 1000)
     await Timers(world.ports, files=POLICY, seals=world.seals, event_limit=1).optout_file()
     counted = lines("counted")
-    assert counted[0] == {"what": "optout_file", "files": 1, "rows": 1000, "hints": 1000, "bad_rows": 31}
+    told = {"files": 1, "rows": 1000, "hints": 1000, "bad_rows": 31, "expected": False}
+    assert counted[0] == {"what": "optout_file", **told}
     assert counted[1] == {"what": "optout_file_bad_row", "where": "a.csv:2: not a boolean: blackListEmail"}
     assert len(counted) == 1 + 20  # enough to see what is wrong
     assert hinted(world) == [ID]
