@@ -109,22 +109,28 @@ class Kin:
         return row
 
     async def _why_missing(self, parent: RecordKey) -> str:
-        """In words for people. The parent is hinted if only those above it hold it back: so they get to know it."""
-        why, above = await self._why_not(parent)
-        if why is None:
-            await self._hint_parent(parent)
-            why = _waits(await self._lost(above))
-        return why or "not in Campaign yet"
+        """In words for people. The parent is hinted if nothing is in its way."""
+        if (lost := await self._lost([parent])) is not None:
+            return lost[1]
+        await self._hint_parent(parent)
+        return "not in Campaign yet"
 
     async def _lost(self, parents: Collection[RecordKey]) -> tuple[RecordKey, str] | None:
-        """The first that will not be in Campaign by itself, and why; None: all are there, or may be soon."""
+        """The first that will not be in Campaign by itself, and why; None: all are there, or may be soon.
+
+        Whoever waits for something further up joins its family, so that it is released even if its own announcement
+        was lost. A hint would do so, too, but leave a message that waits, at each look of each child.
+        """
         for parent in sorted(parents):
             row = await self.ports.ledger.get(parent)
             if isinstance(row.state, Present) or self._claimed(row):
                 continue
             why, above = await self._why_not(parent)
-            if (why := why or _waits(await self._lost(above))) is not None:
+            if why is not None:
                 return parent, why
+            if (further_up := await self._lost(above)) is not None:
+                await self.ports.family.join(parent, above)
+                return parent, f"waits for {further_up[0]}: {further_up[1]}"
         return None
 
     async def _why_not(self, parent: RecordKey) -> tuple[str | None, frozenset[RecordKey]]:
@@ -241,7 +247,3 @@ class Kin:
 
     def _soon_s(self) -> float:
         return self.ports.random.uniform(1, 5)
-
-
-def _waits(lost: tuple[RecordKey, str] | None) -> str | None:
-    return None if lost is None else f"waits for {lost[0]}: {lost[1]}"

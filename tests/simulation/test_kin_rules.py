@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -230,7 +230,7 @@ async def doubted_only_if_present(self: Kin, row: LedgerRow) -> None:
         await DOUBT(self, row)
 
 
-async def only_lost_parents(self: Kin, parents: frozenset[RecordKey]) -> tuple[RecordKey, str] | None:
+async def only_lost_parents(self: Kin, parents: Collection[RecordKey]) -> tuple[RecordKey, str] | None:
     whys = [(parent, (await self._why_not(parent))[0]) for parent in sorted(parents)]
     return next(((parent, why) for parent, why in whys if why is not None), None)
 
