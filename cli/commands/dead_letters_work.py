@@ -33,6 +33,7 @@ from cli.commands.dead_letter_options import (
     Yes,
     asked,
     narrowed,
+    required,
 )
 from cli.deadletters.audit import UnknownRunError, begin, end, unfinished
 from cli.deadletters.choice import Choice
@@ -126,10 +127,8 @@ def discard(
     """
     which = asked(group, lane, reason, place, table, record, older, newer, ids)
     which = narrowed(which, everything=everything)
-    if not dry_run and not why.strip():
-        raise typer.BadParameter(
-            "say why: what is discarded is gone, and the audit log keeps the reason", param_hint="--why"
-        )
+    if not dry_run:
+        required(why, "what is discarded is gone, and the audit log keeps the reason")
     manner = Manner(Orders(_run_id()), why, dry_run, False, yes, as_json)
     run(ctx, settings, lambda opened: _begun(opened, "discard", which, manner))
 
