@@ -45,6 +45,7 @@ def dynamics(
     delete_activities: Annotated[
         bool, typer.Option("--delete-activities", help="With --remove: also tables that hold activities.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --remove: do not ask.")] = False,
     admin_id: AdminId = None,
     admin_secret: AdminSecret = None,
     settings: SettingsFile = None,
@@ -59,6 +60,10 @@ def dynamics(
     if delete_activities and not remove:
         screen.complain("--delete-activities goes with --remove", remedy="Leave it out, or add --remove.")
         raise typer.Exit(USAGE)
+    if remove and not (dry_run or yes):
+        typer.confirm(
+            "Take webhook, steps, role and tables away? Changes are no longer announced", abort=True, err=True
+        )
 
     async def work(opened: App, bench: Workbench) -> list[Step]:
         parts = provisioning.blueprint(opened, delete_activities=delete_activities).parts()

@@ -160,6 +160,14 @@ def test_nothing_is_done_that_the_audit_log_does_not_take(bridge: Run, fake: Fak
     assert "ledger_unreachable" in result.stderr
 
 
+def test_a_replay_at_the_terminal_is_asked_why_for_the_audit_log(bridge: Run):
+    words = ("deadletters", "replay", "--lane", "optout")
+    assert "Why" in bridge(*words, input="the address was corrected\nn\n").stderr
+    assert bridge(*words, input="the address was corrected\ny\n").exit_code == 0
+    begun, ended = data(bridge("deadletters", "audit", "--json"))
+    assert (begun["what"], begun["why"], ended["what"]) == ("replay", "the address was corrected", "replay ended")
+
+
 def test_a_discard_says_why_and_the_log_keeps_it(bridge: Run):
     assert "--why" in bridge("deadletters", "discard", "--all").stderr
     assert bridge("deadletters", "discard", "--lane", "optout", "--why", "tested twice", "--yes").exit_code == 0

@@ -155,11 +155,17 @@ def test_deleting_activities_goes_with_a_removal_only(bridge: Run, environment: 
 
 def test_without_the_rights_the_remedy_names_the_administrators_settings(bridge: Run, environment: Scripted) -> None:
     environment.refuses = True
-    for words in (["--dry-run"], [], ["--remove"]):
+    for words in (["--dry-run"], [], ["--remove", "--yes"]):
         result = bridge("provision", "dynamics", *words)
         assert result.exit_code == 1
         assert "BRIDGE_ADMIN_CLIENT_ID" in result.stderr
     assert writes(environment) == []
+
+
+def test_a_removal_asks_first(bridge: Run, environment: Scripted) -> None:
+    result = bridge("provision", "dynamics", "--remove", input="n\n")
+    assert (result.exit_code, environment.sent) == (1, [])
+    assert "no longer announced" in result.stderr
 
 
 def test_a_timeline_without_anything_says_so(bridge: Run, fake: FakeApp) -> None:
