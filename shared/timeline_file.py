@@ -46,6 +46,13 @@ def _text(value: str) -> str:
     return value
 
 
+def _subject(value: str) -> str:
+    words = [part for part in template.parse(value) if isinstance(part, str)]
+    if not "".join(words).strip():
+        raise ValueError("write some words beside the placeholders: an event may leave all of them empty")
+    return value
+
+
 def _encoding(value: str) -> str:
     try:
         "".encode(value)
@@ -99,7 +106,7 @@ class _Columns(_Model):
 
 class _Task(_Model):
     enabled: bool = True
-    subject: Text = Field(min_length=1, max_length=200)
+    subject: Annotated[Text, AfterValidator(_subject)] = Field(max_length=200)
     description: Text = Field("", max_length=2000)
     due_days: int = Field(1, ge=0, le=365)
     owner: str = Field(CONTACT_OWNER, pattern=_OWNER)

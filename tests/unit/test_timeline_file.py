@@ -156,3 +156,10 @@ def test_all_faults_are_named_together() -> None:
     with pytest.raises(TimelineFileError) as caught:
         read("events: {send: 1}\ncolumns: {campaign: X}\nmore: 1")
     assert all(place in str(caught.value) for place in ("events.send", "columns.campaign", "more"))
+
+
+@pytest.mark.parametrize("subject", ["", " ", "{url}", "{campaign} {delivery}"])
+def test_a_tasks_subject_may_not_come_out_empty(subject: str) -> None:
+    """Dataverse takes no task without one, and a bounce has no address."""
+    with pytest.raises(TimelineFileError, match="write some words beside the placeholders"):
+        read(f"tasks: {{bounce: {{subject: '{subject}'}}}}")
