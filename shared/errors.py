@@ -184,6 +184,16 @@ class Reason(Enum):
         "Keep the contact out of mailings; the detail names the system that lacks it, `bridge explain` says why.",
     )
 
+    WRONG_EVENT_SHAPE = (
+        "wrong_event_shape",
+        "No event of a page of the journal has the form that TIMELINE_FILE says; the page is left where it is.",
+        "Compare an event with `journal` there; it goes on once that is changed. Campaign keeps events for 7 days.",
+    )
+    EVENTS_LOST = (
+        "events_lost",
+        "The journal no longer keeps the events after the last position: those in between are lost to the timeline.",
+        "Find out why `event_egress` was silent for so long; Campaign's delivery and tracking logs still hold them.",
+    )
     EVENT_TOO_LARGE = (
         "event_too_large",
         "An e-mail event is larger than a message may be; it was left out.",
