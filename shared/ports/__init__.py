@@ -28,9 +28,10 @@ from shared.ports.stores import (
     SealedDay,
     Watermarks,
 )
-from shared.ports.systems import Campaign, Dynamics, EmailEvents, EventPage, Recorded, Records
+from shared.ports.systems import BadEvent, Campaign, Dynamics, EmailEvents, EventPage, Recorded, Records
 
 __all__ = [
+    "BadEvent",
     "Bus",
     "BusUnavailableError",
     "Campaign",
