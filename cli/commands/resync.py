@@ -80,7 +80,7 @@ def start(
     everything: Annotated[bool, typer.Option("--all", help="All rows.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
     rate: Annotated[
-        float | None, typer.Option("--rate", metavar="N", min=0.01, help="Work on at most N rows a second.")
+        float | None, typer.Option("--rate", metavar="N", min=0.02, help="Work on at most N rows a second.")
     ] = None,
     partitions: Annotated[int, typer.Option("--partitions", min=1, max=MOST_PARTITIONS, help="Pages at once.")] = 4,
     rows: Annotated[
@@ -192,12 +192,12 @@ async def _forecast(opened: App, asked: Asked, scope: Scope, manner: Manner) -> 
 
 
 async def _begin(opened: App, asked: Asked, scope: Scope, manner: Manner, forecast: FirstLoad) -> Run:
-    now = opened.ports.clock.now()
+    now, count = opened.ports.clock.now(), domain.most_partitions(manner.partitions, manner.rate)
     if asked.ids is not None:
-        slices = domain.by_number(len(asked.ids), manner.partitions)
+        slices = domain.by_number(len(asked.ids), count)
     else:
         span = await opened.bulk.span(scope)
-        slices = domain.by_time(*span, manner.partitions) if span else [Slice()]
+        slices = domain.by_time(*span, count) if span else [Slice()]
     run = Run(
         id=f"{now:%Y%m%d-%H%M%S}-{opened.ports.random.getrandbits(24):06x}",
         scope=scope,

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 PAGE_ROWS = 500
 PAGE_S = 60.0  # how long a page's rows may take at the rate that was asked for
+SLOWEST = 1 / PAGE_S  # rows a second of one partition; slower, a page of one row would outlast its function
 
 
 class RunState(StrEnum):
@@ -179,6 +180,11 @@ def totals(partitions: Sequence[Partition]) -> Totals:
         done=sum(one.done for one in partitions),
         moved_at=max((one.moved_at for one in partitions if one.moved_at), default=None),
     )
+
+
+def most_partitions(wanted: int, per_second: float | None) -> int:
+    """As many as wanted, unless the rate is too low for so many."""
+    return wanted if per_second is None else max(1, min(wanted, int(per_second / SLOWEST)))
 
 
 def page_rows(partitions: int, per_second: float | None) -> int:

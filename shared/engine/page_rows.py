@@ -65,7 +65,8 @@ class PageRows:
     def __init__(self, ports: Ports, engine: Engine, mapping: Mapping, tally: Tally, per_second: float | None) -> None:
         self.ports, self.engine, self.mapping, self.tally = ports, engine, mapping, tally
         self._wait_s = 0.0 if per_second is None else 1 / per_second
-        self._started = self._next_at = ports.clock.now()
+        self._started = ports.clock.now()
+        self._next_at = self._started + timedelta(seconds=self._wait_s)  # the page before ended just now
         self._stop: Outcome | None = None
 
     def settle_at_sight(self, rows: Sequence[RowAtHand]) -> list[RowAtHand]:

@@ -46,10 +46,10 @@ class Pages:
         part = await self.runs.partition(order.run, order.partition)
         if run is None or part is None or run.state is not RunState.RUNNING or run.epoch != order.epoch:
             return Reason.RESYNC_STOPPED
-        if part.page == order.page:
-            part = await self._page(run, part)
-        elif part.page != order.page + 1:
+        if part.page not in (order.page, order.page + 1):
             return Reason.PAGE_PASSED
+        if part.page == order.page and not part.done:
+            part = await self._page(run, part)
         await self._go_on(run, part)
         return Reason.PAGE_DONE
 

@@ -179,13 +179,14 @@ class World:
         for number, row in enumerate(self.table.rows.values()):
             self._remember(number % 10, row)
 
-    async def start(self, scope: Scope | None = None, ids: Sequence[str] = ()) -> Run:
+    async def start(self, scope: Scope | None = None, ids: Sequence[str] = (), per_second: float | None = None) -> Run:
         """Slices by the time of creation, unless ids are given."""
         last = max((row.modified_on for row in self.table.rows.values()), default=EPOCH)
         slices = by_time(EPOCH - timedelta(days=900), last, self.wanted_partitions)
         if ids:
             slices = [Slice(first=0, last=len(ids))]
-        run = Run("r1", scope or Scope("contact"), "m1", 0, "somebody", self.broker.clock.now(), self.page_rows)
+        now = self.broker.clock.now()
+        run = Run("r1", scope or Scope("contact"), "m1", 0, "somebody", now, self.page_rows, per_second)
         return await self.resync.start(run, slices, ids)
 
     async def run_to_the_end(self, kills_at_s: Sequence[float] = ()) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from random import Random
 
 import pytest
 
-from shared.domain.resync import Ending, RunState, totals
+from shared.domain.resync import Ending, RunState, Scope, totals
 from tests.simulation.resync_world import World
 from tests.simulation.virtual import play
 
@@ -109,3 +110,41 @@ def test_resumed_while_it_runs_it_does_nothing_twice() -> None:
         return world
 
     assert not play(story(World(600, page_rows=50))).violations()
+
+
+def test_a_run_whose_last_word_was_lost_is_ended_by_resume_and_reads_nothing_again() -> None:
+    async def story(world: World) -> World:
+        await resynced(world)
+        run = world.runs.kept_runs["r1"]
+        world.runs.kept_runs["r1"] = replace(run, state=RunState.RUNNING, ended_at=None)
+        await world.resync.resume("r1")
+        await world.run_to_the_end()
+        return world
+
+    world = play(story(World(100, page_rows=50)))
+    assert world.runs.kept_runs["r1"].state is RunState.FINISHED
+    assert read_more_than_once(world) == 0
+
+
+def test_no_more_rows_a_second_than_asked_for_however_small_the_pages() -> None:
+    async def story(world: World) -> float:
+        await world.start(per_second=2)
+        began = world.broker.clock.now()
+        await world.run_to_the_end()
+        return (world.broker.clock.now() - began).total_seconds()
+
+    world = World(400, page_rows=5, partitions=2)
+    assert play(story(world)) >= 160 / 2 * 0.95, "of 400 rows 160 are not in line"
+    assert not world.violations()
+
+
+def test_by_ids_each_row_is_read_by_one_page() -> None:
+    async def story(world: World) -> World:
+        ids = list(world.table.rows)[:250]
+        await world.start(Scope("contact", ids=len(ids)), ids)
+        await world.run_to_the_end()
+        return world
+
+    world = play(story(World(300, page_rows=40)))
+    assert (world.table.paged.total(), max(world.table.paged.values())) == (250, 1)
+    assert totals(list(world.runs.kept_partitions.values())).rows == 250
