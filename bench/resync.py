@@ -106,7 +106,7 @@ async def _measure(rows: int, loaded: int, *, memory: bool) -> Found:
             await doors.silence()
             for count, city in ((loaded, OURS), (loaded, THEIRS), (rows - 2 * loaded, "Rome")):
                 await doors.create_many(count, city)
-            settings = _settings(parts, "settings.json", parts.settings)
+            settings = _settings(parts)
             reading = await _child(sys.executable, "-m", "bench.resync_reading", settings)
             theirs = await _child(str(airbyte), str(ROOT / "bench" / "airbyte_reading.py"), settings)
             again = await _child(sys.executable, "-m", "bench.resync_reading", settings)
@@ -114,7 +114,7 @@ async def _measure(rows: int, loaded: int, *, memory: bool) -> Found:
             storm = await _storm(doors, settings, rows, best["took_s"])
             loads, by_dlt = await _loads(parts, dlt, settings)
             sizes = MEMORY_ROWS if memory else ()
-            kept = tuple([await _memory(parts, size) for size in sizes])
+            kept = tuple([await _memory(parts, settings, size) for size in sizes])
     return Found(_timed(best), _timed(theirs), storm, loads, by_dlt, kept)
 
 
@@ -149,7 +149,7 @@ async def _resync(settings: str) -> Timed:
     return Timed(told["rows"], told["rows"] / told["rows_per_second"])
 
 
-async def _memory(parts: StandIns, rows: int) -> Memory:
+async def _memory(parts: StandIns, settings: str, rows: int) -> Memory:
     """With one chain of pages from a server that makes them up, since Campaign has no part in it."""
     port, tls = _free_port(), parts.tls.ca.parent
     server = await asyncio.create_subprocess_exec(
@@ -160,9 +160,8 @@ async def _memory(parts: StandIns, rows: int) -> Memory:
     )
     try:
         await server.stdout.readline()  # type: ignore[union-attr]  # a pipe, see above
-        values = {**parts.settings, "DYNAMICS_URL": f"https://localhost:{port}"}
-        settings = _settings(parts, f"memory-{rows}.json", values)
-        told = await _child(sys.executable, "-m", "bench.resync_reading", settings, "one")
+        where = f"https://localhost:{port}"
+        told = await _child(sys.executable, "-m", "bench.resync_reading", settings, where)
     finally:
         server.stdin.close()  # type: ignore[union-attr]  # a pipe, see above
         await server.wait()
@@ -186,9 +185,9 @@ async def _child(*command: str) -> dict[str, Any]:
     return last
 
 
-def _settings(parts: StandIns, name: str, values: Mapping[str, str]) -> str:
-    file = parts.state / name
-    file.write_text(json.dumps(dict(values)), encoding="utf-8")
+def _settings(parts: StandIns) -> str:
+    file = parts.state / "settings.json"
+    file.write_text(json.dumps(dict(parts.settings)), encoding="utf-8")
     return str(file)
 
 

@@ -9,20 +9,24 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from shared import app as composition
-from shared.app import App
+from shared.clients.dynamics.bulk import BulkReader
+from shared.clients.http import Http
+from shared.connections import dynamics_config
 from shared.domain.mapping import Mapping
 from shared.domain.resync import PAGE_ROWS, Scope, Slice, by_time
 from shared.errors import Retry
+from shared.stores.clock import SystemClock
 
 T = TypeVar("T")
 PARTITIONS = 4
+ALL = Scope("contact")
 FIRST_WAIT_S = 1.0
 
 
@@ -38,26 +42,45 @@ class Read:
     peak_mb: float = 0.0
 
 
-async def read(settings: str, slices: Sequence[Slice] | None = None) -> Read:
-    """All contacts, with what each profile should be."""
-    app = composition.build(composition.adopt(json.loads(settings)))
+class _AnyToken:
+    """For a server that asks for none."""
+
+    async def token(self) -> str:
+        """Any text."""
+        return "any"
+
+    async def renew(self, refused: str) -> str:
+        """The same."""
+        return refused
+
+
+async def read(settings: str, elsewhere: str | None = None) -> Read:
+    """All contacts, with what each profile should be. `elsewhere`: from that address, in one chain of pages."""
+    config = composition.adopt(json.loads(settings))
+    app = composition.build(config)
     await app.ports.refresh_mapping()
-    mapping, scope, found = app.ports.mappings().contact, Scope("contact"), Read(idle_mb=_peak_mb())
+    mapping, found, http = app.ports.mappings().contact, Read(idle_mb=_peak_mb()), Http()
+    at = replace(dynamics_config(config), url=elsewhere or config.dynamics_url)
+    rows = app.bulk if elsewhere is None else BulkReader(at, http, _AnyToken(), SystemClock().now)
     began, cpu = time.perf_counter(), time.process_time()
-    if slices is None:
-        span = await _patiently(partial(app.bulk.span, scope), found)
-        slices = by_time(*span, PARTITIONS) if span else [Slice()]
-    await asyncio.gather(*(_partition(app, mapping, scope, part, found) for part in slices))
+    slices = [Slice()] if elsewhere else await _slices(rows, found)
+    await asyncio.gather(*(_partition(rows, mapping, part, found) for part in slices))
     found.took_s, found.cpu_s = time.perf_counter() - began, time.process_time() - cpu
     found.peak_mb = _peak_mb()
+    await http.close()
     await app.close()
     return found
 
 
-async def _partition(app: App, mapping: Mapping, scope: Scope, part: Slice, found: Read) -> None:
+async def _slices(rows: BulkReader, found: Read) -> list[Slice]:
+    span = await _patiently(partial(rows.span, ALL), found)
+    return by_time(*span, PARTITIONS) if span else [Slice()]
+
+
+async def _partition(rows: BulkReader, mapping: Mapping, part: Slice, found: Read) -> None:
     position: str | None = None
     while True:
-        page = await _patiently(partial(app.bulk.page, mapping, (), scope, part, PAGE_ROWS, position), found)
+        page = await _patiently(partial(rows.page, mapping, (), ALL, part, PAGE_ROWS, position), found)
         for row in page.rows:
             found.rows += len(mapping.desired(row).digest) > 0
         position = page.position
@@ -83,5 +106,5 @@ def _peak_mb() -> float:
 
 if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(encoding="utf-8")
-    one_chain = [Slice()] if sys.argv[2:] == ["one"] else None
-    sys.stdout.write(json.dumps(asdict(asyncio.run(read(text, one_chain)))) + "\n")
+    where = sys.argv[2] if len(sys.argv) > 2 else None
+    sys.stdout.write(json.dumps(asdict(asyncio.run(read(text, where)))) + "\n")
