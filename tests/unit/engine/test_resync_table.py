@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
@@ -25,7 +26,8 @@ from tests.unit.engine.conftest import Lines
 from tests.unit.engine.fakes import Known, delivery
 from tests.unit.examples import ID, KEY, MAPPING, NOW, contact, profile
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "flows" / "resync.md"
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = ROOT / "docs" / "flows" / "resync.md"
 LINE = re.compile(
     r"\| ([^|]+) \| (none|[A-Z, ]+) \| (settled|later|parked|waits) \| `(\w+)` \| (done|comes back|stops) \|"
 )
@@ -201,6 +203,21 @@ async def _(world: World) -> None:
     world.known("former")
     await world.begin()
     await world.resync.pause("r1")
+
+
+async def test_a_pages_rows_are_told_apart_from_messages_where_both_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The alarm about messages that nobody worked on holds decisions against completed messages."""
+    caplog.set_level(logging.INFO)
+    query = (ROOT / "infra" / "queries" / "settled_without_work.kql").read_text()
+    (pattern,) = re.findall(r"matches regex @'(.+)'", query)
+    world = World()
+    world.known("former")
+    await world.begin()
+    await world.deliver()
+    told = [text for record in caplog.records if (text := record.getMessage()).startswith("decision ")]
+    assert [bool(re.search(pattern, text)) for text in told] == [True, False], "the row, then its page"
 
 
 async def test_a_page_that_comes_back_leaves_out_what_is_settled() -> None:
