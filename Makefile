@@ -31,8 +31,9 @@ check: test
 unit: install ## The tests
 	@$(BIN)/pytest -n 3 --dist loadgroup
 
-simulate: install ## A long run of the protocol's simulation: 200,000 histories
+simulate: install ## A long run of the protocol's simulation: 200,000 histories, and a resync of 100,000 contacts
 	@$(BIN)/python -m tests.simulation.many 200000
+	@RESYNC_ROWS=100000 $(BIN)/pytest -n 0 --timeout 1800 tests/simulation/test_resync.py -k three_times
 
 bench: install ## Ratios against a bare loop that sends the same requests; takes some minutes
 	@$(BIN)/python -m bench

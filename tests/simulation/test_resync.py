@@ -148,3 +148,13 @@ def test_by_ids_each_row_is_read_by_one_page() -> None:
     world = play(story(World(300, page_rows=40)))
     assert (world.table.paged.total(), max(world.table.paged.values())) == (250, 1)
     assert totals(list(world.runs.kept_partitions.values())).rows == 250
+
+
+def test_killed_at_every_moment_of_a_small_resync() -> None:
+    """Every tenth of a second: between any two steps, or in the middle of one."""
+    undisturbed = play(resynced(World(30, page_rows=5, partitions=2)))
+    assert not undisturbed.violations()
+    for number in range(60):
+        world = play(resynced(World(30, page_rows=5, partitions=2), number / 10))
+        assert not world.violations(), f"killed after {number / 10:.1f} s"
+        assert read_more_than_once(world) <= world.wanted_partitions * world.page_rows
