@@ -299,6 +299,7 @@ var bridgeSettings = {
   OPTOUT_FILES_URL: optoutFilesUrl
   OPTOUT_SFTP_KEY: '${secrets}/optout-sftp-key)'
   OPTOUT_SFTP_HOST_KEY: optoutSftpHostKey
+  CHANGE_SWEEP_SCHEDULE: '0 */5 * * * *'
   OPTOUT_FILE_SCHEDULE: '0 */15 * * * *'
   JOURNAL_SEAL_SCHEDULE: '0 20 1 * * *'
   EVENT_EGRESS_SCHEDULE: '0 */5 * * * *'

@@ -28,6 +28,7 @@ from shared.ports.stores import (
     SealedDay,
     Watermarks,
 )
+from shared.ports.sweep import NoNotes, NoTallies, OptOutNotes, Tallies
 from shared.ports.systems import Campaign, Dynamics, EmailEvents, EventPage, Recorded, Records
 
 __all__ = [
@@ -98,3 +99,5 @@ class Ports:
     mappings: Callable[[], Mappings]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged
     timeline: TimelineRules = field(default_factory=TimelineRules)
+    opt_out_notes: OptOutNotes = field(default_factory=NoNotes)
+    tallies: Tallies = field(default_factory=NoTallies)

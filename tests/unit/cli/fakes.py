@@ -459,6 +459,8 @@ class FakeApp:
             ports=self.ports(),
             engine=unused,
             webhook=unused,
+            inbox=unused,
+            sweep=unused,
             timers=unused,
             dynamics=self.dynamics,
             campaign=self.campaign,
