@@ -85,7 +85,10 @@ async def test_a_context_arrives_as_json_with_claims_as_properties(admin: Client
     assert event is not None
     assert (event.record.table, event.record.id, event.change) == ("contact", made, RowChange.CREATE)
     assert message.content_type == "application/json"
-    properties = {key.decode(): value for key, value in (message.application_properties or {}).items()}
+    properties = {
+        str(key, "utf-8") if isinstance(key, bytes) else key: value
+        for key, value in (message.application_properties or {}).items()
+    }
     assert properties[f"{CLAIMS}/EntityLogicalName"] == b"contact"
     assert properties[f"{CLAIMS}/RequestName"] == b"Create"
     assert properties[f"{CLAIMS}/Organization"] == admin.url.removeprefix("https://").encode()
