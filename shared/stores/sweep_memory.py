@@ -53,18 +53,18 @@ class MemoryOptOutNotes:
 
 
 class MemoryTallies:
-    """Implements `shared.ports.sweep.Tallies`."""
+    """Implements `shared.ports.sweep.Tallies`. `counts` may be looked at."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str, date]] = Counter()
+        self.counts: Counter[tuple[str, str, date]] = Counter()
 
     async def add(self, what: str, table: str, day: date) -> None:
         """One more."""
-        self._counts[what, table, day] += 1
+        self.counts[what, table, day] += 1
 
     async def since(self, what: str, day: date) -> Sequence[Tally]:
         """By table and day."""
-        return [Tally(*key, count) for key, count in sorted(self._counts.items()) if key[0] == what and key[2] >= day]
+        return [Tally(*key, count) for key, count in sorted(self.counts.items()) if key[0] == what and key[2] >= day]
 
 
 class MemoryLedgerPages:
