@@ -29,7 +29,7 @@ test: lint types contracts unit ## Everything that CI runs
 check: test
 
 unit: install ## The tests
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup
 
 simulate: install ## A long run of the protocol's simulation: 200,000 histories
 	@$(BIN)/python -m tests.simulation.many 200000

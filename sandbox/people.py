@@ -82,15 +82,6 @@ class People:
         """Delete a contact."""
         await self.remove("contacts", contact_id)
 
-    async def track_changes(self, table: str) -> bool:
-        """Switch a table's change tracking on, as an administrator; False: it was. A definition is put back whole."""
-        url = f"{self._api}/EntityDefinitions(LogicalName='{table}')"
-        definition = await self._call("GET", url)
-        if definition["ChangeTrackingEnabled"]:
-            return False
-        await self._call("PUT", url, json={**definition, "ChangeTrackingEnabled": True})
-        return True
-
     async def contact(self, contact_id: str) -> Row:
         """A contact's row."""
         row: Row = await self._call("GET", f"{self._api}/contacts({contact_id})")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from shared import priority, tracing
+from shared.domain.back_off import back_off_s
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
 from shared.engine import optouts, timeline
@@ -136,8 +137,8 @@ class Engine:
     def _wait_s(self, message: Message, outcome: Outcome) -> float:
         if outcome.after_s is not None:
             return outcome.after_s
-        back_off: float = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(message.attempt, 20))
-        return back_off * self.ports.random.uniform(0.5, 1.5)
+        waited_s = (self.ports.clock.now() - message.first_seen).total_seconds()
+        return back_off_s(FIRST_WAIT_S, LONGEST_WAIT_S, message.attempt, waited_s) * self.ports.random.uniform(0.5, 1.5)
 
     async def _park(self, delivery: Delivery, reason: Reason, detail: str, message: Message | None = None) -> None:
         properties = {"reason": reason.slug, "lane": str(delivery.lane), "detail": detail[:500]}

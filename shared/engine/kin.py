@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import timedelta
 
+from shared.domain.back_off import back_off_s
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
 from shared.domain.mapping import Desired, Mappings
@@ -128,7 +129,8 @@ class Kin:
 
     def _missing(self, parent: RecordKey, why: str) -> Retry:
         """The parent's storing releases the child; the waiting is a safety net."""
-        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self.hint.attempt, 10))
+        waited_s = (self.ports.clock.now() - self.hint.first_seen).total_seconds()
+        wait_s = back_off_s(FIRST_WAIT_S, LONGEST_WAIT_S, self.hint.attempt, waited_s)
         after_s = wait_s * self.ports.random.uniform(0.9, 1.1)
         return Retry(Reason.PARENT_MISSING, f"{parent}: {why}", after_s=after_s)
 

@@ -1,4 +1,4 @@
-"""One running sandbox for the tests of this folder, with times short enough that waiting for a claim is bearable."""
+"""Running sandboxes for the tests of this folder, one for each group, with times short enough to wait for claims."""
 
 from __future__ import annotations
 

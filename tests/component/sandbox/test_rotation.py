@@ -10,11 +10,15 @@ import pytest
 import pytest_asyncio
 
 from sandbox.people import People
-from sandbox.registration import ENDPOINT
 from sandbox.world import World
+from shared.clients.dynamics.wire_blueprint import ENDPOINT
 from tests.component.sandbox.waiting import eventually
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("sandbox"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.xdist_group("second sandbox"),
+    pytest.mark.timeout(240),
+]
 OLD, NEW = "rotation-secret-that-goes", "rotation-secret-that-comes"
 
 

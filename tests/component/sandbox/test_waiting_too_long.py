@@ -11,7 +11,7 @@ from sandbox import world
 from sandbox.addresses import ROOT, free
 from sandbox.garage import VEHICLES, Garage
 from sandbox.people import People
-from sandbox.registration import register
+from sandbox.provisioning import provision
 from sandbox.world import World
 from tests.component.sandbox.conftest import SHORT_TIMES
 from tests.component.sandbox.invariants import broken
@@ -20,7 +20,7 @@ from tests.component.sandbox.waiting import at_rest, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("sandbox"),
+    pytest.mark.xdist_group("second sandbox"),
     pytest.mark.timeout(240),
 ]
 ACTIVE_ONLY = (
@@ -40,6 +40,7 @@ async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worl
     overrides = {**SHORT_TIMES, "MAPPING_FILE": str(mapping), "PARENT_MAX_WAIT_HOURS": SIX_SECONDS}
     running = await world.start(free(), folder, overrides=overrides, lock_s=4)
     try:
+        await provision(running)
         yield running
     finally:
         await running.stop()
@@ -47,7 +48,6 @@ async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worl
 
 async def test_it_is_parked_with_a_reason_and_released_by_its_parent(strict: World) -> None:
     async with People(strict) as people:
-        await register(strict, people)
         contact = await people.create("contacts", {"firstname": "Idle", "lastname": "Canary"})
         await people.change(contact, **INACTIVE)
         vehicle = await Garage(people).vehicle(contact)
@@ -56,7 +56,7 @@ async def test_it_is_parked_with_a_reason_and_released_by_its_parent(strict: Wor
         (group,) = await bridge(strict, "deadletters", "list")
         assert (group["reason"]["slug"], group["lane"]) == ("parent_missing", "custom-entity")
         said = next(said for said in strict.host.heard.last if said.get("parked"))
-        assert said["detail"] == f"contact/{contact}: kept out by its filters or its own parent"
+        assert said["detail"] == f"contact/{contact}: kept out by its filters, or without a parent itself"
         assert await people.records("cusVehicle") == {}
         assert await broken(strict, people) == []
 

@@ -65,7 +65,8 @@ async def test_a_retry_schedules_a_copy_under_an_id_of_its_own(world: Known, lin
 async def test_without_a_time_the_wait_doubles_up_to_a_quarter_of_an_hour(
     world: Known, attempt: int, least_s: float, most_s: float
 ) -> None:
-    await settle(world, BUSY, attempt)
+    world.dynamics.failure = BUSY
+    await world.engine.record(delivery(hint(attempt=attempt, first_seen=after(-3600)), UPSERT))
     (copy,) = world.in_lane(UPSERT)
     assert copy.enqueue_at is not None
     assert least_s <= (copy.enqueue_at - NOW).total_seconds() <= most_s
