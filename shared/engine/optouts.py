@@ -13,12 +13,12 @@ from shared.domain.optout import Configuration
 from shared.domain.recollection import OwnOptIn, Recollection, about_to_write_row, carried, changed_at, heard
 from shared.engine.claims import RecordClaim
 from shared.engine.optout_journal import entries, entries_gone
+from shared.engine.optout_notes import note
 from shared.engine.reading import read_row
 from shared.errors import Outcome, Reason, Retry, Uncertain
-from shared.flows import optout, sweep
+from shared.flows import optout
 from shared.flows.optout import Decision, Sides
 from shared.ports import Ports
-from shared.ports.sweep import OptOutNote
 
 MOST_TRIES = 3  # a row that changes under us more often than this is left alone for a while
 
@@ -75,7 +75,7 @@ class OptOutTurn:
             sides = await self._with_news(await self.remembered(contact, profile))
             decision = optout.decide(sides)
             if not decision.effects:
-                await self._note(contact)
+                await note(self.ports, self.mapping, contact)
                 return Reason.UNCHANGED
             if optout.too_early(sides, decision, self.ports.clock.now()):
                 raise Retry(Reason.CHANGED_JUST_NOW, after_s=optout.ANNOUNCED_WITHIN.total_seconds())
@@ -84,15 +84,12 @@ class OptOutTurn:
                 continue
             if await self._carry_out(sides, decision):
                 if not any(isinstance(effect, WriteOptOuts) for effect in decision.effects):
-                    await self._note(contact)  # else the row is another by now, and is announced as such
+                    await note(
+                        self.ports, self.mapping, contact
+                    )  # else the row is another by now, and is announced as such
                 return Reason.WRITTEN
             tries += 1
         raise Retry(Reason.ROW_CHANGED)
-
-    async def _note(self, contact: Contact) -> None:
-        """So that the sweep knows these opt-outs for settled."""
-        digest = sweep.opt_out_digest(self.mapping, contact)
-        await self.ports.opt_out_notes.note(OptOutNote(self.hint.record, digest, contact.modified_on))
 
     async def read(self) -> tuple[Contact | None, Profile | None]:
         """Dynamics first: what a person says there meanwhile changes the version that we write against."""
