@@ -76,8 +76,9 @@ class Position:
         """
         if self.page is not None:
             return replace(self, page=None)
-        return replace(self, phase=Phase.ROWS, token=None, began_at=None)
+        return replace(self, phase=Phase.ROWS, token=None, token_at=None, began_at=None)
 
     def age_s(self, now: datetime) -> float | None:
-        """How old the token is; None: there is none yet."""
-        return None if self.token_at is None else (now - self.token_at).total_seconds()
+        """How long ago the token was of its moment; before there is one, how long ago its pass began. None: neither."""
+        since = self.token_at or (self.began_at if self.phase is Phase.ROWS else None)
+        return None if since is None else (now - since).total_seconds()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from shared.domain.change import Hint, RecordKey
-from shared.domain.ledger import Absent, LedgerRow
+from shared.domain.ledger import Absent, LedgerRow, Present
 from shared.domain.mapping import Mapping
 from shared.engine.reading import read_rows
 from shared.flows import sweep
@@ -17,6 +17,7 @@ from shared.ports import Ports
 from shared.ports.sweep import TrackedChanges
 
 AT_ONCE = 50  # reads of the ledger under way at the same time
+ASKED_AT_ONCE = 8  # rows that Dynamics is asked for one by one
 T = TypeVar("T")
 
 
@@ -37,7 +38,7 @@ async def compare_rows(ports: Ports, mapping: Mapping, ids: Sequence[str], *, fo
     rows = await read_rows(ports, mapping, ids)
     found: list[Finding] = []
     for some in slices([one for one in ledger if one.key.id in rows]):
-        noted = await asyncio.gather(*(_noted(ports, mapping, one.key) for one in some))
+        noted = await asyncio.gather(*(_noted(ports, mapping, one) for one in some))
         for one, digest in zip(some, noted, strict=True):
             row, now = rows[one.key.id], ports.clock.now()
             hints = sweep.row_hints(mapping, row, one, digest, now, following=following)
@@ -62,7 +63,10 @@ async def compare_ledger(
     known = [row for row in rows if not isinstance(row.state, Absent)]
     there = await read_rows(ports, mapping, [row.key.id for row in known]) if known else {}
     missing = [row for row in known if row.key.id not in there]
-    gone = [row for row in missing if await changes.gone(row.key)]
+    gone: list[LedgerRow] = []
+    for some in slices(missing, ASKED_AT_ONCE):
+        answers = await asyncio.gather(*(changes.gone(row.key) for row in some))
+        gone += [row for row, is_gone in zip(some, answers, strict=True) if is_gone]
     now = ports.clock.now()
     return [Finding(hint) for row in gone for hint in sweep.deletion_hints(mapping, row, moment, now)]
 
@@ -75,10 +79,13 @@ async def ledger_rows(ports: Ports, table: str, ids: Sequence[str]) -> list[Ledg
     return found
 
 
-async def _noted(ports: Ports, mapping: Mapping, record: RecordKey) -> str | None:
-    return await ports.opt_out_notes.read(record) if mapping.opt_outs else None
+async def _noted(ports: Ports, mapping: Mapping, row: LedgerRow) -> str | None:
+    """Only of interest for a record that is in Campaign."""
+    if not mapping.opt_outs or not isinstance(row.state, Present):
+        return None
+    return await ports.opt_out_notes.read(row.key)
 
 
-def slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def slices(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
     """Of as many as are under way at the same time."""
-    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -73,6 +73,13 @@ CALLS: dict[str, dict[str, Any]] = {
         "kind": "service_bus",
         "payload": {"message_id": "m2", "body": "nonsense"},
     },
+    "change_sweep": {"function": "change_sweep", "argument": "timer", "kind": "timer", "payload": {}},
+    "dataverse_inbox": {
+        "function": "dataverse_inbox",
+        "argument": "message",
+        "kind": "service_bus",
+        "payload": {"message_id": "m3", "body": "nonsense"},
+    },
     "event_egress": {"function": "event_egress", "argument": "timer", "kind": "timer", "payload": {}},
     "journal_seal": {"function": "journal_seal", "argument": "timer", "kind": "timer", "payload": {}},
     "ledger_checks": {"function": "ledger_checks", "argument": "timer", "kind": "timer", "payload": {}},

@@ -12,6 +12,7 @@ from shared.clients.dynamics.wire_blueprint import ENDPOINT
 from shared.clients.exchange import Exchange, Tokens
 from shared.domain.change import CONTACT, RecordKey
 from shared.domain.sweep import ChangePage
+from shared.errors import Halt, Reason
 from shared.ports.sweep import FailedJob
 
 
@@ -24,9 +25,16 @@ class ChangeTracking:
         self._names = {CONTACT: wire.CONTACTS}
 
     async def page(self, table: str, asked: str | None, size: int) -> ChangePage:
-        """Raises PageRefusedError, Outcome; ValueError for a link that leads elsewhere."""
+        """Raises PageRefusedError, Outcome; Halt for a link to another host.
+
+        That would be another environment's: to compare the ledger with this one could delete everybody.
+        """
         name = await self._name(table)
-        response = await self._exchange.send(wire_changes.changes_request(self._config, name, asked, size))
+        try:
+            request = wire_changes.changes_request(self._config, name, asked, size)
+        except ValueError as error:
+            raise Halt(Reason.DYNAMICS_MISCONFIGURED, str(error)) from None
+        response = await self._exchange.send(request)
         return wire_changes.read_changes(response, name, continued=asked is not None)
 
     async def gone(self, record: RecordKey) -> bool:

@@ -16,9 +16,8 @@ from shared.clients.calls import Request, Response
 from shared.clients.dynamics.auth import MsalTokens
 from shared.clients.dynamics.changes import ChangeTracking
 from shared.clients.dynamics.config import DynamicsConfig
-from shared.clients.dynamics.wire import CONTACTS
 from shared.clients.dynamics.wire_blueprint import ENDPOINT
-from shared.clients.dynamics.wire_changes import changes_request, read_gone
+from shared.clients.dynamics.wire_changes import read_gone
 from shared.clients.http import Http
 from shared.domain.change import RecordKey
 from shared.errors import Halt, Reason
@@ -127,8 +126,9 @@ async def test_a_table_that_does_not_track_says_so(world: World) -> None:
 
 async def test_a_link_to_another_host_is_never_followed(world: World) -> None:
     for link in ("https://elsewhere.example/api/data/v9.2/contacts?$deltatoken=1", "http://" + world.server.url[8:]):
-        with pytest.raises(ValueError, match="another host"):
-            changes_request(world.config, CONTACTS, link, 10)
+        with pytest.raises(Halt, match="another host") as raised:
+            await world.tracking.page("contact", link, 10)
+        assert raised.value.reason is Reason.DYNAMICS_MISCONFIGURED
 
 
 async def test_only_the_rows_own_absence_counts_as_gone(world: World) -> None:

@@ -334,3 +334,15 @@ async def test_more_failed_announcements_than_one_answer_holds_are_all_told(
     await world.sweep()
     told = [line["job"] for line in lines("counted") if line["what"] == "failed_job"]
     assert told == ["j0", "j1", "j2", "j3", "j4"]
+
+
+async def test_a_compare_that_takes_for_days_is_an_alarm_too(lines: Lines) -> None:
+    world = await in_line(20)
+    world.clock.pass_(8 * DAY)
+    world.meanwhile = lambda where: world.clock.pass_(1) if where == "page read" else None
+    await world.sweep(run_s=2)
+    assert (await world.positions.read("contact")).phase is Phase.ROWS
+    assert [line["reason"] for line in lines("alarm")] == ["token_refused"]
+    world.clock.pass_(3 * DAY)
+    await world.sweep(run_s=1)
+    assert [line["reason"] for line in lines("alarm")][1:] == ["token_stale"]

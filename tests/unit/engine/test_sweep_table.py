@@ -49,9 +49,9 @@ async def came_and_went(world: SweepWorld, lost: bool) -> None:
 
 
 async def restored(world: SweepWorld, lost: bool) -> None:
-    columns = dict(world.org.rows[ONE].columns)
+    first = world.org.rows[ONE].columns["first"]
     await world.delete(ONE, lost=lost)
-    await world.person(ONE, lost=lost, **columns)
+    await world.person(ONE, lost=lost, first=first)
 
 
 DEEDS: dict[str, Deed] = {
