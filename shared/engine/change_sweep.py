@@ -91,5 +91,6 @@ class ChangeSweep:
         if isinstance(error, Halt):
             self.ports.telemetry.alarm(TIMER, error.reason, f"{table}: {error.detail}" if table else error.detail)
         reason = error.reason.slug if isinstance(error, Outcome) else str(error)
-        detail = {"detail": error.detail} if isinstance(error, Outcome) and error.detail else {}
-        self.ports.telemetry.counted(f"{TIMER}_cut_short", table=table, reason=reason, **detail)
+        more = {"table": table, "detail": error.detail if isinstance(error, Outcome) else ""}
+        told = {name: text for name, text in more.items() if text}
+        self.ports.telemetry.counted(f"{TIMER}_cut_short", reason=reason, **told)

@@ -175,12 +175,12 @@ def test_the_webhook_asks_dataverse_to_come_back_while_the_broker_is_down(real: 
     assert (answer.error, answer.status) == ("", "503")
 
 
-@pytest.mark.parametrize("call", ["hint", "custom hint", "facts"])
+@pytest.mark.parametrize("call", ["hint", "custom hint", "facts", "dataverse_inbox"])
 def test_a_message_that_cannot_be_parked_fails_so_that_the_broker_keeps_it(real: Run, call: str) -> None:
     assert real.answers[call].error.startswith("BusUnavailableError: parked")
 
 
-@pytest.mark.parametrize("timer", ["event_egress", "journal_seal", "ledger_checks", "optout_file"])
+@pytest.mark.parametrize("timer", ["change_sweep", "event_egress", "journal_seal", "ledger_checks", "optout_file"])
 def test_a_timer_that_reaches_nobody_ends_early_and_says_so(real: Run, timer: str) -> None:
     assert real.answers[timer] == Answer("")
     assert re.search(rf'bridge counted {{"what": "{timer}_cut_short", "reason": "\w+_unreachable"', real.log)
