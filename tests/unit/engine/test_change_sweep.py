@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from shared.domain.change import Lane, Why
 from shared.domain.filters import Condition, Operator
-from shared.domain.mapping import DeleteMode, WhenFilteredOut
+from shared.domain.mapping import DeleteMode, Mappings, WhenFilteredOut
 from shared.domain.sweep import Phase
 from shared.errors import Reason, Retry
 from shared.ports.sweep import FailedJob
+from shared.stores.sweep_memory import MemoryTallies
 from tests.unit.engine.conftest import Lines
 from tests.unit.engine.fakes import delivery
 from tests.unit.engine.sweep_world import TABLE, Killed, SweepWorld, contact_id
@@ -273,11 +274,52 @@ async def test_hints_that_are_not_durable_leave_the_position(lines: Lines) -> No
 
 async def test_a_table_that_fails_holds_up_no_other_and_the_run_counts_as_cut_short(lines: Lines) -> None:
     world = await in_line()
-    world.org.untracked = True
+    world.pairs = Mappings(TABLE, (replace(TABLE, table="vehicle", opt_outs=()),))
+    world.org.untracked = frozenset({"contact"})
     await world.sweep()
     (alarm,) = lines("alarm")
     assert (alarm["where"], alarm["reason"]) == ("change_sweep", "not_tracked")
-    assert [line["what"] for line in lines("counted")][-1] == "change_sweep_cut_short"
+    cut_short = lines("counted")[-1]
+    assert cut_short == {
+        "what": "change_sweep_cut_short",
+        "reason": "not_tracked",
+        "table": "contact",
+        "detail": "contact",
+    }
+    assert (await world.positions.read("vehicle")).at_rest
+
+
+async def test_a_table_with_much_to_do_leaves_the_others_their_turn() -> None:
+    world = await in_line(20)
+    world.pairs = Mappings(TABLE, (replace(TABLE, table="vehicle", opt_outs=()),))
+    world.clock.pass_(8 * DAY)
+    world.meanwhile = lambda where: world.clock.pass_(1) if where == "page read" else None
+    await world.sweep(run_s=3)
+    assert (await world.positions.read("vehicle")).at_rest
+    assert not (await world.positions.read("contact")).at_rest
+
+
+async def test_a_new_profiles_opt_outs_are_noted_as_agreed() -> None:
+    world = await in_line()
+    await world.person(NEW, no_mail=True)
+    await world.drain()
+    assert world.marketing.flags[NEW]["blackListEmail"]
+    await world.sweep()
+    assert world.hinted() == []
+
+
+async def test_a_repair_that_cannot_be_counted_is_a_repair_all_the_same(lines: Lines) -> None:
+    class Away(MemoryTallies):
+        async def add(self, what: str, table: str, day: date) -> None:
+            raise Retry(Reason.LEDGER_UNREACHABLE)
+
+    world = await in_line()
+    world.engine.ports = replace(world.ports, tallies=Away())
+    await world.person(ONE, lost=True, first="Grace")
+    await world.sweep()
+    await world.drain()
+    assert world.drift() == []
+    assert lines("counted")[-1] == {"what": "repair_not_counted", "reason": "ledger_unreachable"}
 
 
 async def test_an_old_token_is_an_alarm_long_before_it_is_refused(lines: Lines) -> None:
