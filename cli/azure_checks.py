@@ -16,6 +16,7 @@ from shared.clients.http import Http
 TIMEOUT_S = 15.0
 UNAUTHORIZED = 401
 SUCCESS = 200
+SECURE = ("https://", "sftp://", "s3://")
 ADMIN_IS_CLOSED = (401, 403, 404)
 
 
@@ -89,14 +90,17 @@ async def encrypted(app: App) -> str:
         "CAMPAIGN_URL": app.settings.campaign_url,
         "CAMPAIGN_TOKEN_URL": app.settings.campaign_token_url,
         "CAMPAIGN_EVENTS_URL": app.settings.campaign_events_url,
+        "EVENT_FILES_URL": app.settings.event_files_url,
+        "OPTOUT_FILES_URL": app.settings.optout_files_url,
+        "WEBHOOK_URL": app.settings.webhook_url,
     }
     addresses = {name: address for name, address in named.items() if address}
-    plain = [name for name, address in addresses.items() if not address.startswith("https://")]
+    plain = [name for name, address in addresses.items() if not address.startswith(SECURE)]
     if plain and app.settings.service_bus:
         raise NotHereError(f"{', '.join(plain)} without TLS: so it is in the sandbox only")
     if plain:
         raise UnhealthyError(f"without TLS: {', '.join(plain)}")
-    return f"{len(addresses)} addresses, all https"
+    return f"{len(addresses)} addresses, none without TLS or SSH"
 
 
 async def webhook(url: str | None, _app: App) -> str:

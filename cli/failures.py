@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from cli import screen
 from cli.evidence import UnmappedTableError
-from shared.clients.dynamics.wire_provisioning import ProvisioningError
+from shared.clients.dynamics.wire_provisioning import NotAllowedError, ProvisioningError
 from shared.errors import Outcome
 from shared.mapping_file import MappingError
 from shared.ports import BusUnavailableError
@@ -59,6 +59,11 @@ def remedy(error: Exception) -> str | None:
             return error.reason.action
         case Outcome():
             return "Try again in a minute; `bridge doctor` shows whether the system answers."
+        case NotAllowedError():
+            return (
+                "Work as an application user with the role System Administrator: set BRIDGE_ADMIN_CLIENT_ID and "
+                "BRIDGE_ADMIN_CLIENT_SECRET."
+            )
         case ProvisioningError():
             return "Correct it and run the same command again: what is done stays done."
         case BusUnavailableError():

@@ -125,7 +125,7 @@ class _Visit:
             return "kept out by its table's filters"
         if mapping.kept_out(row) is not None:
             return "lacks a parent of its own"
-        return "not sent yet, or in doubt; the child's hint hints it at once"
+        return "not sent yet, in doubt, or held back by what is above it"
 
     async def descend(self, parent: RecordKey) -> None:
         """Reads all below, up to a bound."""

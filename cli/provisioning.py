@@ -9,7 +9,7 @@ from enum import StrEnum
 from shared.app import App
 from shared.clients.dynamics.provisioning import Desk, Part, Seen, State
 from shared.clients.dynamics.wire_blueprint import Blueprint
-from shared.clients.dynamics.wire_provisioning import ProvisioningError
+from shared.clients.dynamics.wire_provisioning import NotAllowedError, ProvisioningError
 
 
 class Deed(StrEnum):
@@ -58,12 +58,17 @@ def blueprint(app: App, *, delete_activities: bool = False) -> Blueprint:
 
 
 async def preview(desk: Desk, parts: Sequence[Part], tell: Tell) -> list[Step]:
-    """What `provision` would do. A part that cannot be judged before others are there stays open. Writes nothing."""
+    """What `provision` would do. A part that cannot be judged before others are there stays open. Writes nothing.
+
+    Raises NotAllowedError, Outcome.
+    """
     steps: list[Step] = []
     for part in parts:
         try:
             seen = await part.look(desk)
             step = Step(part.title, seen.state, _WOULD[seen.state], seen.detail)
+        except NotAllowedError:
+            raise
         except ProvisioningError as error:
             step = Step(part.title, "unknown", Deed.OPEN, str(error))
         steps.append(step)
@@ -107,5 +112,7 @@ def _require_present(part: Part, seen: Seen) -> None:
 async def _is_there(desk: Desk, part: Part) -> bool:
     try:
         return (await part.look(desk)).state is not State.MISSING
+    except NotAllowedError:
+        raise
     except ProvisioningError:  # what it builds on is gone, so there is nothing of it to be taken away
         return False

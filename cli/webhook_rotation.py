@@ -21,8 +21,11 @@ _PROBE = {
 }
 
 
-async def rotate(bench: Workbench, endpoint: RowPart, settings: Settings) -> None:
-    """Dataverse calls with the first secret from now on. Raises ProvisioningError, Outcome; then it does as before."""
+async def rotate(bench: Workbench, endpoint: RowPart, settings: Settings, *, dry_run: bool = False) -> None:
+    """Dataverse calls with the first secret from now on. Raises ProvisioningError, Outcome; then it does as before.
+
+    `dry_run`: everything is asked and nothing written.
+    """
     keys = settings.webhook_keys()
     if len(keys) != LIVE:
         raise ProvisioningError(
@@ -37,7 +40,8 @@ async def rotate(bench: Workbench, endpoint: RowPart, settings: Settings) -> Non
             )
     if (await endpoint.look(bench.desk)).state is State.MISSING:
         raise ProvisioningError(f"{endpoint.title} is not there: run `bridge provision dynamics` first")
-    await endpoint.refresh(bench.desk)
+    if not dry_run:
+        await endpoint.refresh(bench.desk)
 
 
 async def _probe(http: Sender, url: str, key: str) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from shared.clients.calls import Sender
-from shared.clients.dynamics.auth import MsalTokens
+from shared.clients.dynamics.config import DynamicsConfig
+from shared.clients.dynamics.identity import tokens_of
 from shared.clients.dynamics.provisioning import Desk
 from shared.clients.http import Http
 from shared.connections import dynamics_config
@@ -27,12 +28,20 @@ class Workbench:
 
 def workbench(config: Settings, client_id: str | None, client_secret: str | None) -> Workbench:
     """Works as this application user, else as the bridge's own."""
-    own = replace(dynamics_config(config), timeout_s=CUSTOMIZING_S)
-    settled = replace(own, client_id=client_id, client_secret=client_secret or "") if client_id else own
-    http, tokens = Http(), MsalTokens(settled)
+    settled = worker(dynamics_config(config), client_id, client_secret)
+    http, tokens = Http(), tokens_of(settled)
 
     async def close() -> None:
         await tokens.close()
         await http.close()
 
     return Workbench(Desk(settled, http, tokens, SystemClock().now), http, close)
+
+
+def worker(own: DynamicsConfig, client_id: str | None, client_secret: str | None) -> DynamicsConfig:
+    """Whoever provisions proves itself by its secret alone, however the bridge's own user does."""
+    patient = replace(own, timeout_s=CUSTOMIZING_S)
+    if client_id is None:
+        return patient
+    other = replace(patient, client_id=client_id, client_secret=client_secret or "")
+    return replace(other, client_certificate="", managed_identity=False)

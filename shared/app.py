@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
 
 from shared import mapping_file, settings, timeline_file
 from shared.clients.campaign.client import CampaignClient
@@ -18,7 +17,6 @@ from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import reader
 from shared.clients.campaign.log_files import LogFileReader
 from shared.clients.campaign.metadata import ResourceMetadata
-from shared.clients.campaign.wire_events import EventShape
 from shared.clients.dynamics.changes import ChangeTracking
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.context import parse as parse_context
@@ -220,8 +218,7 @@ def _dynamics(config: Settings, connections: Connections, mapping: LiveMapping, 
 
 def _journal(config: Settings, connections: Connections, timeline: Timeline) -> JournalEvents:
     settled, now = campaign_config(config), SystemClock().now
-    shape = EventShape(**dict[str, Any](timeline.journal))
-    return JournalEvents(settled, connections.http, connections.ims, now, shape=shape)
+    return JournalEvents(settled, connections.http, connections.ims, now, shape=timeline.journal)
 
 
 def _timers(config: Settings, ports: Ports, archive: BlobArchive, event_files: EventFiles | None) -> Timers:

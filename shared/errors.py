@@ -11,18 +11,22 @@ class Reason(Enum):
     # Settled: nothing is left to do.
     WRITTEN = ("written", "The other side was brought into line.", "None.")
     UNCHANGED = ("unchanged", "Both sides already agree; nothing was written.", "None.")
-    ALREADY_GONE = ("already_gone", "The contact is gone and so is its profile.", "None.")
+    ALREADY_GONE = ("already_gone", "The row is gone and so is its record in Campaign.", "None.")
     STILL_THERE = ("still_there", "A message said deleted, but Dynamics still has the row.", "None: the row decides.")
     FILTERED_OUT = (
         "filtered_out",
-        "The mapping's filters keep the contact out; its profile is left as it is.",
+        "The mapping's filters keep the row out; its record in Campaign is left as it is.",
         "None.",
     )
-    DELETION_IGNORED = ("deletion_ignored", "The contact is gone; the mapping says to leave its profile.", "None.")
+    DELETION_IGNORED = (
+        "deletion_ignored",
+        "The row is gone; the mapping says to leave its record in Campaign.",
+        "None.",
+    )
     GONE_UNWITNESSED = (
         "gone_unwitnessed",
         "Dynamics does not show the row, but no message says that it was deleted.",
-        "None: a deletion needs two witnesses. If the contact really is gone, its delete message will follow.",
+        "None: a deletion needs two witnesses. If the row really is gone, its delete message will follow.",
     )
     NOT_MAPPED = ("not_mapped", "The record's table is no longer in the mapping.", "None.")
     REREAD = ("reread", "The row appeared or vanished while it was worked on; a new hint was sent.", "None.")
@@ -196,6 +200,16 @@ class Reason(Enum):
         "announcement_failed",
         "Dynamics could not deliver an announcement and gave it up; the sweep finds the change itself.",
         "If there are many: look at the system jobs in Dynamics, and whether WEBHOOK_URL and its secret still hold.",
+    )
+    WRONG_EVENT_SHAPE = (
+        "wrong_event_shape",
+        "No event of a page of the journal has the form that TIMELINE_FILE says; the page is left where it is.",
+        "Compare an event with `journal` there; it goes on once that is changed. Campaign keeps events for 7 days.",
+    )
+    EVENTS_LOST = (
+        "events_lost",
+        "The journal no longer keeps the events after the last position: those in between are lost to the timeline.",
+        "Find out why `event_egress` was silent for so long; Campaign's delivery and tracking logs still hold them.",
     )
     EVENT_TOO_LARGE = (
         "event_too_large",

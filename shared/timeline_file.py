@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from shared.domain import template
-from shared.domain.event_log import DeliveryLog, LogForm, TrackingLog
+from shared.domain.event_log import DeliveryLog, EventShape, LogForm, TrackingLog
 from shared.domain.fact import EmailEvent
 from shared.domain.timeline import (
     APPLICATION_USER,
@@ -23,7 +24,7 @@ from shared.domain.timeline import (
 from shared.mapping_file import document
 from shared.settings import SettingsError
 
-USUAL = LogForm()
+USUAL, SHAPE = LogForm(), EventShape()
 PLACEHOLDERS = ("campaign", "delivery", "date", "url")
 _OWNER = rf"^({CONTACT_OWNER}|{APPLICATION_USER}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})$"
 
@@ -45,6 +46,13 @@ def _text(value: str) -> str:
     return value
 
 
+def _subject(value: str) -> str:
+    words = [part for part in template.parse(value) if isinstance(part, str)]
+    if not "".join(words).strip():
+        raise ValueError("write some words beside the placeholders: an event may leave all of them empty")
+    return value
+
+
 def _encoding(value: str) -> str:
     try:
         "".encode(value)
@@ -57,6 +65,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,7}_[a-z0-9_]{1,90}$")]
 Navigation = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,200}$")]
 Text = Annotated[str, AfterValidator(_text)]
 Header = Annotated[str, Field(min_length=1, max_length=200)]
+Listed = Annotated[tuple[Header, ...], Strict(False)]
 Words = Annotated[tuple[Header, ...], Strict(False), AfterValidator(lambda words: tuple(map(str.lower, words)))]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Path = Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
@@ -97,7 +106,7 @@ class _Columns(_Model):
 
 class _Task(_Model):
     enabled: bool = True
-    subject: Text = Field(min_length=1, max_length=200)
+    subject: Annotated[Text, AfterValidator(_subject)] = Field(max_length=200)
     description: Text = Field("", max_length=2000)
     due_days: int = Field(1, ge=0, le=365)
     owner: str = Field(CONTACT_OWNER, pattern=_OWNER)
@@ -110,27 +119,57 @@ class _Tasks(_Model):
     bounce: _Task | None = None
 
 
+class _Types(_Model):
+    """The payload's words for each kind, and for what is not wanted."""
+
+    send: Listed = ("send",)
+    open: Listed = ("open",)
+    click: Listed = ("click",)
+    bounce: Listed = ("bounce",)
+    ignored: Listed = ()
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        words = Counter(word for _, listed in self for word in listed)
+        if twice := sorted(word for word, times in words.items() if times > 1):
+            raise ValueError(f"{', '.join(twice)} stands for two kinds")
+        return self
+
+
 class _Journal(_Model):
-    id: Path | None = None
-    type: Path | None = None
-    at: Path | None = None
-    contact: Path | None = None
-    campaign: Path | None = None
-    delivery: Path | None = None
-    tracking_url: Path | None = None
-    mirror_page_url: Path | None = None
-    bounce_type: Path | None = None
-    hard: str | None = None
+    id: Path = SHAPE.id
+    type: Path = SHAPE.type
+    types: _Types = _Types()
+    at: Path = SHAPE.at
+    contact: Path = SHAPE.contact
+    campaign: Path = SHAPE.campaign
+    delivery: Path = SHAPE.delivery
+    tracking_url: Path = SHAPE.tracking_url
+    mirror_page_url: Path = SHAPE.mirror_page_url
+    bounce_type: Path = SHAPE.bounce_type
+    hard: str = SHAPE.hard
+
+    def shape(self) -> EventShape:
+        kinds = {word: event for event in EmailEvent for word in getattr(self.types, event)}
+        paths = self.model_dump(exclude={"types"})
+        return EventShape(**paths, kinds=kinds, ignored=frozenset(self.types.ignored))
 
 
-class _DeliveryLog(_Model):
-    files: Header = USUAL.delivery_log.files
+class _Log(_Model):
+    """The columns that both logs have."""
+
+    files: Header
     id: Header = USUAL.delivery_log.id
     contact: Header = USUAL.delivery_log.contact
     campaign: Header = USUAL.delivery_log.campaign
     delivery: Header = USUAL.delivery_log.delivery
-    at: Header = USUAL.delivery_log.at
+    at: Header
     mirror_page_url: Header | None = USUAL.delivery_log.mirror_page_url
+
+
+class _DeliveryLog(_Log):
+    files: Header = USUAL.delivery_log.files
+    at: Header = USUAL.delivery_log.at
     status: Header = USUAL.delivery_log.status
     sent: Words = USUAL.delivery_log.sent
     failed: Words = USUAL.delivery_log.failed
@@ -138,14 +177,9 @@ class _DeliveryLog(_Model):
     hard: Words = USUAL.delivery_log.hard
 
 
-class _TrackingLog(_Model):
+class _TrackingLog(_Log):
     files: Header = USUAL.tracking_log.files
-    id: Header = USUAL.tracking_log.id
-    contact: Header = USUAL.tracking_log.contact
-    campaign: Header = USUAL.tracking_log.campaign
-    delivery: Header = USUAL.tracking_log.delivery
     at: Header = USUAL.tracking_log.at
-    mirror_page_url: Header | None = USUAL.tracking_log.mirror_page_url
     type: Header = USUAL.tracking_log.type
     opened: Words = USUAL.tracking_log.opened
     tracking_url: Header = USUAL.tracking_log.tracking_url
@@ -206,7 +240,7 @@ def _timeline(file: _File) -> Timeline:
             tasks={event: _task(task) for event in EmailEvent if (task := _enabled(file.tasks, event))},
         ),
         ActivityTables(tables, columns.campaign, columns.delivery, columns.mirror_page, columns.tracking),
-        file.journal.model_dump(exclude_none=True),
+        file.journal.shape(),
         file.log_files.form(),
     )
 

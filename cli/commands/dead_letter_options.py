@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
-from cli.deadletters.choice import Choice
+from cli.deadletters.choice import NOTHING, Choice
 from shared.domain.change import Lane
 from shared.stores.letter import Place
 
@@ -77,6 +77,22 @@ def narrowed(asked: Asked, *, everything: bool) -> Asked:
     if asked.choice.numbers and asked.choice.lane is None:
         raise typer.BadParameter("sequence numbers count within a queue: name its --lane", param_hint="--ids")
     return asked
+
+
+def required(why: str, reason: str) -> str:
+    """What stands in the audit log. Raises typer.BadParameter, with the reason, for none."""
+    if not why.strip():
+        raise typer.BadParameter(f"say why: {reason}", param_hint="--why")
+    return why
+
+
+def group_name(name: str) -> str:
+    """Raises typer.BadParameter for what no group can be called."""
+    match name.split("/"):
+        case [lane, place, reason, table] if lane in {NOTHING, *Lane} and place in get_args(Place) and reason and table:
+            return name
+        case _:
+            raise typer.BadParameter("a group's whole name, LANE/PLACE/REASON/TABLE", param_hint="GROUP")
 
 
 def _numbers(ids: Sequence[str] | None) -> frozenset[int]:

@@ -165,7 +165,11 @@ async def _export(
     letters = waiting(opened.dead_letters, which.at(opened.ports.clock.now()))
     if to is None:
         return await _write(sys.stdout, form, letters, show_values=show_values)
-    with to.open("w", encoding="utf-8", newline="") as out:
+    try:
+        out = to.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"{to}: {error.strerror}", param_hint="--to") from None
+    with out:
         return await _write(out, form, letters, show_values=show_values)
 
 

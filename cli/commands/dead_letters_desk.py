@@ -8,7 +8,7 @@ import typer
 
 from cli import screen
 from cli.commands import dead_letters_view
-from cli.commands.dead_letter_options import Values, Why
+from cli.commands.dead_letter_options import Values, Why, group_name, required
 from cli.deadletters.audit import operator
 from cli.deadletters.choice import Choice
 from cli.deadletters.editing import EditError, edited
@@ -40,6 +40,7 @@ def edit(
 
     Example: [bold]bridge deadletters edit 17 --lane contact-upsert --set why=verify --why "look at both sides"[/bold]
     """
+    required(why, "the audit log keeps the reason beside the original")
     place = "parked" if lane is Lane.PARKED else place
     choice = Choice(lane, place, numbers=frozenset({sequence}))
     shown = run(ctx, settings, lambda opened: _edit(opened, choice, changes, fact, why, show_values=show_values))
@@ -59,9 +60,8 @@ def note(
 
     Example: [bold]bridge deadletters note contact-upsert/parked/refused_email/contact "asked the web team"[/bold]
     """
-    if group.count("/") != dead_letters_view.PARTS - 1:
-        raise typer.BadParameter("a group's whole name, LANE/PLACE/REASON/TABLE", param_hint="GROUP")
-    run(ctx, settings, lambda opened: _note(opened, group, text))
+    name, words = group_name(group), required(text, "a note without words helps nobody")
+    run(ctx, settings, lambda opened: _note(opened, name, words))
     screen.tell(f"Noted on {group}.")
 
 

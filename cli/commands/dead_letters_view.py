@@ -20,7 +20,6 @@ from cli.deadletters.view import LetterView, Line
 from shared.stores.letter_desk import Action
 
 DONE = {"replay": "replayed", "discard": "discarded"}
-PARTS = 4
 VERDICTS = {
     "would_apply": "would apply",
     "already_settled": "already settled",

@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -33,6 +33,7 @@ from cli.commands.dead_letter_options import (
     Yes,
     asked,
     narrowed,
+    required,
 )
 from cli.deadletters.audit import UnknownRunError, begin, end, unfinished
 from cli.deadletters.choice import Choice
@@ -126,10 +127,8 @@ def discard(
     """
     which = asked(group, lane, reason, place, table, record, older, newer, ids)
     which = narrowed(which, everything=everything)
-    if not dry_run and not why.strip():
-        raise typer.BadParameter(
-            "say why: what is discarded is gone, and the audit log keeps the reason", param_hint="--why"
-        )
+    if not dry_run:
+        required(why, "what is discarded is gone, and the audit log keeps the reason")
     manner = Manner(Orders(_run_id()), why, dry_run, False, yes, as_json)
     run(ctx, settings, lambda opened: _begun(opened, "discard", which, manner))
 
@@ -148,7 +147,7 @@ async def _begun(opened: App, verb: Verb, which: Asked, manner: Manner) -> None:
     if not made.count:
         screen.tell("No message that waits is one of these.")
     elif not manner.yes:
-        _confirm(made)
+        manner = _confirmed(made, manner)
     await begin(opened.letter_desk, made, manner.orders, manner.why, resumed=False)
     await _carry_out(opened, made, manner.orders, as_json=manner.as_json)
 
@@ -165,6 +164,13 @@ async def _resumed(opened: App, name: str, manner: Manner) -> None:
         _confirm(made)
     await begin(opened.letter_desk, made, orders, begun.why, resumed=True)
     await _carry_out(opened, made, orders, as_json=manner.as_json)
+
+
+def _confirmed(made: Plan, manner: Manner) -> Manner:
+    """Whoever sits at the terminal is asked why, too: the audit log should tell others."""
+    why = manner.why or typer.prompt("Why (for the audit log)", default="", show_default=False, err=True)
+    _confirm(made)
+    return replace(manner, why=why.strip())
 
 
 def _confirm(made: Plan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 from uuid import UUID
 
 import typer
@@ -68,11 +68,11 @@ def show(
 
     Reads all days asked for; give [bold]--since[/bold] where the journal is long.
     """
-    wanted = _contact(contact)
+    wanted, span = _contact(contact), _span(since, until)
     found = run(
         ctx,
         settings,
-        lambda opened: journal_reading.entries(opened, _span(since, until), lambda entry: entry.contact_id == wanted),
+        lambda opened: journal_reading.entries(opened, span, lambda entry: entry.contact_id == wanted),
     )
     if as_json:
         screen.emit(found)
@@ -92,11 +92,8 @@ def conflicts(
 
     Example: [bold]bridge optouts conflicts --since 2026-11-01[/bold]
     """
-    found = run(
-        ctx,
-        settings,
-        lambda opened: journal_reading.entries(opened, _span(since, until), lambda entry: bool(entry.flag)),
-    )
+    span = _span(since, until)
+    found = run(ctx, settings, lambda opened: journal_reading.entries(opened, span, lambda entry: bool(entry.flag)))
     if as_json:
         screen.emit(found)
     else:
@@ -108,7 +105,9 @@ def export(
     ctx: typer.Context,
     since: Since = None,
     until: Until = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: stdout.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", dir_okay=False, help="A file. Default: stdout.")
+    ] = None,
     settings: SettingsFile = None,
 ) -> None:
     """The journal's lines as they are stored, one JSON object each. Ids only, no names and no addresses.
@@ -119,7 +118,7 @@ def export(
     if out is None:
         count = run(ctx, settings, lambda opened: journal_reading.export(opened, span, sys.stdout))
     else:
-        with out.open("w", encoding="utf-8") as file:
+        with _opened(out) as file:
             count = run(ctx, settings, lambda opened: journal_reading.export(opened, span, file))
     screen.tell(screen.count(count, "line"))
 
@@ -137,6 +136,14 @@ def files(ctx: typer.Context, settings: SettingsFile = None, as_json: AsJson = F
         screen.show(*optouts_view.files(found))
 
 
+def _opened(out: Path) -> TextIO:
+    try:
+        return out.open("w", encoding="utf-8")
+    except OSError as error:
+        screen.complain(f"{out} cannot be written: {error.strerror}", remedy="Name a file in a folder that is there.")
+        raise typer.Exit(USAGE) from None
+
+
 def _contact(text: str) -> str:
     try:
         return str(UUID(text))
@@ -146,4 +153,8 @@ def _contact(text: str) -> str:
 
 
 def _span(since: datetime | None, until: datetime | None) -> Span:
+    if since and until and since > until:
+        remedy = "Exchange them; both days are included."
+        screen.complain(f"{since:%Y-%m-%d} is after {until:%Y-%m-%d}", remedy=remedy)
+        raise typer.Exit(USAGE)
     return Span(since.date() if since else None, until.date() if until else None)

@@ -49,24 +49,22 @@ def conflicts(found: Sequence[JournalEntry]) -> Iterator[RenderableType]:
 
 
 def files(found: Files) -> Iterator[RenderableType]:
-    """A row a file, then the folders' sizes."""
-    if found.records:
-        yield screen.table(
-            "Opt-out files",
-            ("File", "State", "Finished", "Rows", "Bad", "Strangers", "Hints", "Newest row"),
-            (_file(record) for record in found.records),
-        )
+    """Two lines a file, three if something is wrong with it; then the folders' sizes."""
     for record in found.records:
-        if record.problem:
-            yield Text(f"{record.file.name}: {record.problem}", style="yellow")
+        yield from _file(record)
     sizes = ", ".join(f"{name} {size:,} bytes" for name, size in found.sizes.items())
     yield Text(f"{screen.count(len(found.records), 'file')}; {sizes}.")
 
 
-def _file(record: FileRecord) -> tuple[object, ...]:
-    at = record.finished_at
-    counts = (record.rows, record.bad_rows, record.strangers, record.hints)
-    return (record.file.name, record.state.value, at, *counts, record.newest)
+def _file(record: FileRecord) -> Iterator[Text]:
+    at = record.finished_at or record.first_seen
+    yield Text.assemble((f"{screen.text(at)}  ", "dim"), (record.file.name, "bold"), f": {record.state.value}")
+    counts = ((record.rows, "row"), (record.strangers, "stranger"), (record.hints, "hint"))
+    rows, strangers, hints = (screen.count(number, what) for number, what in counts)
+    newest = f" · newest {screen.text(record.newest)}" if record.newest else ""
+    yield Text(f"    {rows}, {record.bad_rows:,} bad, {strangers}, {hints}{newest}")
+    if record.problem:
+        yield Text(f"    {record.problem}", style="yellow")
 
 
 def _entry(entry: JournalEntry) -> Iterator[Text]:

@@ -26,7 +26,7 @@ def load(found: FirstLoad) -> Iterator[RenderableType]:
     """From the rows to what they cost."""
     yield Text.assemble((f"First load of {found.table}", "bold"), f", by mapping {found.mapping}\n")
     at_least = "at least " if found.rows.at_least else ""
-    yield Text(f"Dynamics has {at_least}{found.rows.rows:,} rows.")
+    yield Text(f"Dynamics has {at_least}{screen.count(found.rows.rows, 'row')}.")
     if found.rows.at_least:
         yield Text("  Dataverse counts no further; with --rows N the figures below are of N rows.")
     if not found.sampled:
@@ -34,7 +34,8 @@ def load(found: FirstLoad) -> Iterator[RenderableType]:
         yield from _bounds(found)
         return
     rows = (_row(tally, found) for tally in found.tallies)
-    title = f"Tried on the {found.sampled} rows that changed last"
+    tried = screen.count(found.sampled, "row")
+    title = f"Tried on the {tried} that changed last"
     yield screen.table(title, ("Rows", "Share", "Engine calls", "What becomes of them"), rows, firm=3)
     if found.waiting:
         count = screen.count(found.waiting, "row")

@@ -23,7 +23,7 @@ AdminId = Annotated[
         "--admin-client-id",
         metavar="ID",
         envvar="BRIDGE_ADMIN_CLIENT_ID",
-        help="Work as this application user, a System Customizer and Administrator, instead of the bridge's own.",
+        help="Work as this application user, a System Administrator, instead of the bridge's own.",
     ),
 ]
 AdminSecret = Annotated[
@@ -45,6 +45,7 @@ def dynamics(
     delete_activities: Annotated[
         bool, typer.Option("--delete-activities", help="With --remove: also tables that hold activities.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --remove: do not ask.")] = False,
     admin_id: AdminId = None,
     admin_secret: AdminSecret = None,
     settings: SettingsFile = None,
@@ -59,6 +60,10 @@ def dynamics(
     if delete_activities and not remove:
         screen.complain("--delete-activities goes with --remove", remedy="Leave it out, or add --remove.")
         raise typer.Exit(USAGE)
+    if remove and not (dry_run or yes):
+        typer.confirm(
+            "Take webhook, steps, role and tables away? Changes are no longer announced", abort=True, err=True
+        )
 
     async def work(opened: App, bench: Workbench) -> list[Step]:
         parts = provisioning.blueprint(opened, delete_activities=delete_activities).parts()
@@ -70,13 +75,14 @@ def dynamics(
     if as_json:
         screen.emit(steps)
     else:
-        rows = ((step.part, step.found, step.deed, step.detail) for step in steps)
-        screen.show(screen.table("Dynamics", ("Part", "Found", "Done", "Note"), rows))
+        rows = ((step.found, step.deed, step.part, step.detail) for step in steps)
+        screen.show(screen.table("Dynamics", ("Found", "Done", "Part", "Note"), rows, firm=2))
 
 
 @app.command("rotate-webhook-secret")
 def rotate_webhook_secret(
     ctx: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Ask whether it can be done; write nothing.")] = False,
     admin_id: AdminId = None,
     admin_secret: AdminSecret = None,
     settings: SettingsFile = None,
@@ -87,10 +93,14 @@ def rotate_webhook_secret(
     """
 
     async def work(opened: App, bench: Workbench) -> None:
-        await webhook_rotation.rotate(bench, provisioning.blueprint(opened).endpoint(), opened.settings)
+        endpoint = provisioning.blueprint(opened).endpoint()
+        await webhook_rotation.rotate(bench, endpoint, opened.settings, dry_run=dry_run)
 
     run(ctx, settings, _as_administrator(ctx, admin_id, admin_secret, work))
-    screen.show("Dynamics calls with the first secret now. Take the second out of WEBHOOK_SECRETS in a day's time.")
+    if dry_run:
+        return screen.show("Both secrets are admitted. Dynamics would call with the first from then on.")
+    done = "Dynamics calls with the first secret now."
+    return screen.show(f"{done} Take the second out of WEBHOOK_SECRETS in a day's time.")
 
 
 def _as_administrator(

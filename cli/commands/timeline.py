@@ -33,10 +33,11 @@ def timeline(
         screen.complain(str(error), remedy="Copy it from the contact's address in Dynamics.")
         raise typer.Exit(USAGE) from None
     if as_json:
-        screen.emit(found)
-        return
+        return screen.emit(found)
+    if not found:
+        return screen.show(f"Nothing regards the contact {contact}.")
     rows = ((_when(entry), entry.kind, entry.state, entry.subject) for entry in found)
-    screen.show(screen.table(f"Timeline of {contact}", ("When", "Kind", "State", "Subject"), rows, firm=3))
+    return screen.show(screen.table(f"Timeline of {contact}", ("When", "Kind", "State", "Subject"), rows, firm=3))
 
 
 def _when(entry: Entry) -> str:

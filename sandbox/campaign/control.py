@@ -14,12 +14,12 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.campaign.definitions import as_json, from_document
-from sandbox.campaign.export import ExportImpossible
 from sandbox.campaign.faults import CATALOGUE, Order, order_from
 from sandbox.campaign.fields import FLAGS
 from sandbox.campaign.instance import Instance
 from sandbox.campaign.problems import Problem
 from sandbox.campaign.rows import Record
+from sandbox.campaign.upload import ExportImpossible
 
 _PREFIX = "/_sandbox"
 _NAMES = {kind: name for name, kind in CATALOGUE.items()}
@@ -46,6 +46,7 @@ def add_routes(application: web.Application, instance: Instance, late_writes: Ca
         ("POST", "/resources", control.define_resources),
         ("GET", "/resources/{name}", control.records),
         ("POST", "/events", control.events),
+        ("POST", "/logs", control.logs),
         ("POST", "/export", control.export),
         ("POST", "/export/finish", control.finish_export),
         ("POST", "/privacy/run", control.run_privacy),
@@ -166,9 +167,14 @@ class Control:
 
     async def events(self, request: web.Request) -> object:
         """Append events: one object or a list, `{"kind", "externalId", …details}`; see the journal for the details."""
-        body = await _json(request)
-        orders = body if isinstance(body, list) else [body]
-        return [self._append(order) for order in orders]
+        return [self._append(order) for order in await _list(request)]
+
+    async def logs(self, request: web.Request) -> object:
+        """Export log files of events that the journal never hears of; the body is as for `events`."""
+        orders = await _list(request)
+        if not all(isinstance(order, dict) for order in orders):
+            raise ValueError("an event is an object")
+        return {"files": await self._instance.logs.run(orders)}
 
     async def export(self, _request: web.Request) -> object:
         """Run the opt-out export now."""
@@ -219,6 +225,11 @@ async def _json(request: web.Request) -> Any:  # noqa: ANN401 - whatever the JSO
         return json.loads(text or "{}")
     except ValueError:
         raise ValueError("the body is not JSON") from None
+
+
+async def _list(request: web.Request) -> list[Any]:
+    body = await _json(request)
+    return body if isinstance(body, list) else [body]
 
 
 async def _document(request: web.Request) -> dict[str, Any]:

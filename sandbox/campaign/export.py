@@ -6,10 +6,7 @@ import asyncio
 import csv
 import io
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-
-import asyncssh
+from collections.abc import Iterable
 
 from sandbox.campaign.config import CampaignConfig, ExportFormat
 from sandbox.campaign.faults import ExportHalf, FaultBoard
@@ -17,13 +14,10 @@ from sandbox.campaign.profiles import Profiles
 from sandbox.campaign.rows import Record
 from sandbox.campaign.store import Database
 from sandbox.campaign.times import Clock
+from sandbox.campaign.upload import ExportImpossible, Upload
 
 _MARK = "exported_flag_change"
 logger = logging.getLogger(__name__)
-
-
-class ExportImpossible(Exception):
-    """The export cannot run; the text says why."""
 
 
 class OptOutExport:
@@ -38,6 +32,7 @@ class OptOutExport:
     ) -> None:
         self._profiles, self._database, self._faults = profiles, database, faults
         self._config, self._now = config, now
+        self._upload = Upload(config.sftp)
         self._unfinished: tuple[str, bytes] | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -55,10 +50,10 @@ class OptOutExport:
         content = file_content(changed, self._config.export)
         half = self._faults.take_of(ExportHalf) is not None
         if half:
-            await self._write_in_place(name, content[: len(content) // 2])
+            await self._upload.write_in_place(name, content[: len(content) // 2])
             self._unfinished = (name, content)
         else:
-            await self._write_and_rename(name, content)
+            await self._upload.write_and_rename(name, content)
         self._database.set_setting(_MARK, str(new_mark))
         logger.info("opt-out export %s: %d rows, finished %s", name, len(changed), not half)
         return {"file": name, "rows": len(changed), "finished": not half}
@@ -68,47 +63,13 @@ class OptOutExport:
         if self._unfinished is None:
             raise ExportImpossible("no half-written export to finish")
         name, content = self._unfinished
-        await self._write_in_place(name, content)
+        await self._upload.write_in_place(name, content)
         self._unfinished = None
         return {"file": name, "finished": True}
 
     def forget(self) -> None:
         """Drop a half-written file's rest."""
         self._unfinished = None
-
-    async def _write_in_place(self, name: str, content: bytes) -> None:
-        async with self._folder() as (sftp, folder), sftp.open(f"{folder}/{name}", "wb") as file:
-            await file.write(content)
-
-    async def _write_and_rename(self, name: str, content: bytes) -> None:
-        async with self._folder() as (sftp, folder):
-            temporary = f"{folder}/{name}.part"
-            async with sftp.open(temporary, "wb") as file:
-                await file.write(content)
-            await sftp.rename(temporary, f"{folder}/{name}")
-
-    @asynccontextmanager
-    async def _folder(self) -> AsyncIterator[tuple[asyncssh.SFTPClient, str]]:
-        target = self._config.sftp
-        if target is None:
-            raise ExportImpossible("no SFTP target is configured")
-        trusted = asyncssh.import_known_hosts(f"[{target.host}]:{target.port} {target.host_key}")
-        try:
-            async with (
-                asyncssh.connect(
-                    target.host,
-                    target.port,
-                    username=target.user,
-                    client_keys=[str(target.key_path)],
-                    known_hosts=trusted,
-                    config=None,
-                    agent_path=None,
-                ) as connection,
-                connection.start_sftp_client() as sftp,
-            ):
-                yield sftp, target.folder
-        except (OSError, asyncssh.Error) as error:
-            raise ExportImpossible(f"the upload to {target.host}:{target.port} failed: {error}") from error
 
 
 def file_content(profiles: Iterable[Record], form: ExportFormat) -> bytes:

@@ -15,6 +15,7 @@ from sandbox.campaign.gateway import Gateway
 from sandbox.campaign.journal import Journal
 from sandbox.campaign.keys import KeyRing
 from sandbox.campaign.listing import Pager
+from sandbox.campaign.log_export import LogExport
 from sandbox.campaign.metadata import MetadataApi
 from sandbox.campaign.privacy import PrivacyApi, PrivacyWorkflow
 from sandbox.campaign.profiles import Profiles
@@ -50,6 +51,7 @@ class Instance:
         self.journal = Journal(self.database, keys, self.faults, config, now)
         self.workflow = PrivacyWorkflow(self.database, self.profiles, config, now)
         self.export = OptOutExport(self.profiles, self.database, self.faults, config, now)
+        self.logs = LogExport(config.sftp, now)
         self.resources = Resources(self.database, keys, pager, self.counters, self.profiles, now)
         self.resources.define(config.custom_resources)
         self._now = now

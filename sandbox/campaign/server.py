@@ -12,11 +12,11 @@ from aiohttp import web
 from sandbox.campaign import control, gateway
 from sandbox.campaign.calls import Call, Reply, parse_path
 from sandbox.campaign.config import ApiClient, CampaignConfig
-from sandbox.campaign.export import ExportImpossible
 from sandbox.campaign.faults import BreakConnection, Refuse, RequestFault, Slow, TimeOut
 from sandbox.campaign.instance import Instance
 from sandbox.campaign.journal import PAGE_EVENTS_MAX, PositionGone
 from sandbox.campaign.times import Clock, Sleep, wall_clock
+from sandbox.campaign.upload import ExportImpossible
 
 logger = logging.getLogger(__name__)
 _SHUTDOWN_S = 0.2

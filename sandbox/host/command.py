@@ -22,7 +22,7 @@ from sandbox.host.host import Host
 from sandbox.host.metrics import collect
 from sandbox.host.settings import read_settings_file
 from sandbox.host.startup import start
-from sandbox.host.watching import change_below
+from sandbox.host.watching import Watch
 
 _log = logging.getLogger(__name__)
 EXIT_REFUSED = 2
@@ -88,18 +88,19 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace, original: Mapping[str, str]) -> _Next:
     signalled = _on_signals()
+    watch = _watch(options)
     try:
         host = await _start(options, original)
     except Exception as error:
-        if not options.watch:
+        if watch is None:
             raise
         # Half-written code is what a watching host sees all day, so any failure of the import is waited out.
         refused = isinstance(error, ConfigurationRefusedError)
         print(f"refused: {error}" if refused else traceback.format_exc(), file=sys.stderr)
         print("waiting for a change", file=sys.stderr, flush=True)
-        return await _next(options, signalled)
+        return await _next(watch, signalled)
     _announce(host)
-    chosen = await _next(options, signalled)
+    chosen = await _next(watch, signalled)
     await host.stop()
     if host.invoker.busy_threads:
         _leave_threads_behind(chosen, host.invoker.busy_threads, original)
@@ -150,11 +151,16 @@ def _on_signals() -> asyncio.Future[_Next]:
     return signalled
 
 
-async def _next(options: argparse.Namespace, signalled: asyncio.Future[_Next]) -> _Next:
+def _watch(options: argparse.Namespace) -> Watch | None:
     if not options.watch:
+        return None
+    return Watch(options.app, [] if options.settings is None else [options.settings])
+
+
+async def _next(watch: Watch | None, signalled: asyncio.Future[_Next]) -> _Next:
+    if watch is None:
         return await signalled
-    files = [] if options.settings is None else [options.settings]
-    changed = asyncio.create_task(change_below(options.app, files))
+    changed = asyncio.create_task(watch.change())
     either: set[asyncio.Future[Any]] = {changed, signalled}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     changed.cancel()

@@ -12,14 +12,22 @@ _WATCHED = {".py", ".json", ".yaml"}
 _PAUSE_S = 1.0
 
 
-async def change_below(folder: Path, others: Iterable[Path] = ()) -> None:
-    """Return once a Python, JSON or YAML file below `folder`, or one of `others`, appeared, changed or went."""
-    files = tuple(others)
-    before = await asyncio.to_thread(_stamps, folder, files)
-    while True:
-        await asyncio.sleep(_PAUSE_S)
-        if await asyncio.to_thread(_stamps, folder, files) != before:
-            return
+class Watch:
+    """Over the Python, JSON and YAML files below `folder`, and `others`, from its making on.
+
+    Made before the app is loaded: what changes while it loads is a change, too.
+    """
+
+    def __init__(self, folder: Path, others: Iterable[Path] = ()) -> None:
+        self._folder, self._others = folder, tuple(others)
+        self._before = _stamps(self._folder, self._others)
+
+    async def change(self) -> None:
+        """Return once one of them appeared, changed or went."""
+        while True:
+            if await asyncio.to_thread(_stamps, self._folder, self._others) != self._before:
+                return
+            await asyncio.sleep(_PAUSE_S)
 
 
 def _stamps(folder: Path, others: Iterable[Path]) -> dict[str, int]:

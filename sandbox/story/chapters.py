@@ -10,6 +10,7 @@ from sandbox.agreement import disagreements
 from sandbox.provisioning import provision
 from sandbox.story import garage
 from sandbox.story.book import Book
+from sandbox.story.logs import logged
 
 Chapter = Callable[[Book], Awaitable[None]]
 FIRST_NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Dennis", "Frances", "Niklaus")
@@ -140,7 +141,7 @@ async def ended(book: Book) -> None:
     book.open("At the end")
     await book.expect("everything is at rest", book.at_rest, 180)
     await _count(book)
-    await book.expect("22 created, 3 deleted, 6 activities, 3 privacy requests", lambda: _as_told(book))
+    await book.expect("22 created, 3 deleted, 10 activities, 3 privacy requests", lambda: _as_told(book))
     await book.expect("nothing is parked", lambda: book.numbers["parked"] == 0)
     await book.expect("nothing is dead-lettered", lambda: book.numbers["dead-lettered"] == 0)
     await book.expect("both sides agree on every opt-out", lambda: _opt_outs_agree(book))
@@ -150,7 +151,7 @@ async def ended(book: Book) -> None:
 
 def _as_told(book: Book) -> bool:
     names = ("contacts created", "contacts deleted", "activities", "privacy requests")
-    return [book.numbers[name] for name in names] == [22, 3, 6, 3]
+    return [book.numbers[name] for name in names] == [22, 3, 10, 3]
 
 
 async def _count(book: Book) -> None:
@@ -184,6 +185,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     unheard,
     opted_out,
     engaged,
+    logged,
     *GARAGE,
     deleted,
     ended,

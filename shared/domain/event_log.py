@@ -1,9 +1,35 @@
-"""What Campaign's log export files look like: which files are which log, and which column says what."""
+"""Where Campaign's e-mail events keep what is needed: in the journal's documents, and in log export files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+
+from shared.domain.fact import EmailEvent
+
+
+@dataclass(frozen=True)
+class EventShape:
+    """Where an event of the journal keeps what the bridge needs; dots reach into objects. Adobe publishes no schema.
+
+    `kinds`: the event types by their words in the payload; `ignored`: the words of those that are not wanted. `hard`:
+    the bounce type that counts. A field may be empty (null or an empty text) where life has it so, but must be
+    present; only the two addresses may be absent.
+    """
+
+    id: str = "id"
+    type: str = "type"
+    at: str = "occurredAt"
+    contact: str = "profile.externalId"
+    campaign: str = "campaign.name"
+    delivery: str = "delivery.name"
+    tracking_url: str = "url"
+    mirror_page_url: str = "mirrorPageUrl"
+    bounce_type: str = "bounceType"
+    hard: str = "hard"
+    kinds: Mapping[str, EmailEvent] = field(default_factory=lambda: {kind.value: kind for kind in EmailEvent})
+    ignored: frozenset[str] = frozenset()
 
 
 class LogKind(StrEnum):

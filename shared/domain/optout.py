@@ -66,7 +66,7 @@ class OptOutRules:
 
     @property
     def listens_to_campaign(self) -> bool:
-        """Whether Campaign's export and its changed profiles are of any interest."""
+        """Whether what people say in Campaign counts in Dynamics."""
         return self.configuration in (Configuration.BIDIRECTIONAL, Configuration.CAMPAIGN_TO_DYNAMICS)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """`BEGIN`: the table is read once for its first token, and nothing is hinted: the first load is `bridge resync`.
+    """`BEGIN`: the table is read once for its first token, and nothing is hinted: the first load is a resync.
 
     `FOLLOW`: from token to token. `ROWS`, then `LEDGER`: the full compare after a token that was refused; first every
     row that Dynamics has, then every record that the ledger knows.

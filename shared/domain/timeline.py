@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from shared.domain.event_log import LogForm
+from shared.domain.event_log import EventShape, LogForm
 from shared.domain.fact import EmailEvent
 
 CONTACT_OWNER = "contact_owner"
@@ -73,12 +73,9 @@ class ActivityTables:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All of it. `journal`: where an event keeps its parts, by the parts' names; empty for the usual places.
-
-    `log_files`: the same of log export files.
-    """
+    """All of it. `journal` and `log_files`: where an event keeps its parts, in the one source and in the other."""
 
     rules: TimelineRules
     tables: ActivityTables
-    journal: Mapping[str, str] = field(default_factory=dict)
+    journal: EventShape = field(default_factory=EventShape)
     log_files: LogForm = field(default_factory=LogForm)

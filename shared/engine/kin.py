@@ -71,13 +71,8 @@ class Kin:
         `joined`: those of whom the record is known to be a child.
         """
         await self._join(parents, joined)
-        for parent in sorted(parents):
-            row = await self.ports.ledger.get(parent)
-            if isinstance(row.state, Present) or self._claimed(row):
-                continue
-            if (why := await self._why_not(parent)) is not None:
-                return self._missing(parent, why)
-        return None
+        lost = await self._lost(parents)
+        return None if lost is None else self._missing(*lost)
 
     async def _await_parents(self, parents: Collection[RecordKey], joined: Collection[RecordKey]) -> None:
         """Every parent is in Campaign. Raises Retry otherwise; one that could be there is hinted at once."""
@@ -89,9 +84,7 @@ class Kin:
         """Also what is above it: a grandparent that goes takes all below it along."""
         row = await self._at_rest(parent)
         if not isinstance(row.state, Present):
-            if (why := await self._why_not(parent)) is None:
-                await self._hint_parent(parent)
-            raise self._missing(parent, why or "not in Campaign yet")
+            raise self._missing(parent, await self._why_missing(parent))
         for above in sorted(row.parents):
             await self._await(above)
 
@@ -115,17 +108,42 @@ class Kin:
             raise Retry(Reason.PARENT_BUSY, str(parent), after_s=self._soon_s())
         return row
 
-    async def _why_not(self, parent: RecordKey) -> str | None:
-        """Why the parent will not be in Campaign, in words for people; None: nothing speaks against it."""
+    async def _why_missing(self, parent: RecordKey) -> str:
+        """In words for people. The parent is hinted if nothing is in its way."""
+        if (lost := await self._lost([parent])) is not None:
+            return lost[1]
+        await self._hint_parent(parent)
+        return "not in Campaign yet"
+
+    async def _lost(self, parents: Collection[RecordKey]) -> tuple[RecordKey, str] | None:
+        """The first that will not be in Campaign by itself, and why; None: all are there, or may be soon.
+
+        Whoever waits for something further up joins its family, so that it is released even if its own announcement
+        was lost. A hint would do so, too, but leave a message that waits, at each look of each child.
+        """
+        for parent in sorted(parents):
+            row = await self.ports.ledger.get(parent)
+            if isinstance(row.state, Present) or self._claimed(row):
+                continue
+            why, above = await self._why_not(parent)
+            if why is not None:
+                return parent, why
+            if (further_up := await self._lost(above)) is not None:
+                await self.ports.family.join(parent, above)
+                return parent, f"waits for {further_up[0]}: {further_up[1]}"
+        return None
+
+    async def _why_not(self, parent: RecordKey) -> tuple[str | None, frozenset[RecordKey]]:
+        """Why the parent itself will not be in Campaign, and what is above it; None: nothing speaks against it."""
         mapping = self.mappings.of(parent.table)
         if mapping is None:
-            return "its table is not mapped"
+            return "its table is not mapped", frozenset()
         row = await read_row(self.ports, mapping, parent.id)
         if row is None:
-            return "not in Dynamics"
+            return "not in Dynamics", frozenset()
         if mapping.kept_out(row) is not None:
-            return "kept out by its filters, or without a parent itself"
-        return None
+            return "kept out by its filters, or without a parent itself", frozenset()
+        return None, mapping.parents(row)
 
     def _missing(self, parent: RecordKey, why: str) -> Retry:
         """The parent's storing releases the child; the waiting is a safety net."""

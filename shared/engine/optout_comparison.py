@@ -58,9 +58,9 @@ async def _all_of(ports: Ports, file: RemoteFile, batches: Sequence[ExportBatch]
 
 
 async def _one(ports: Ports, file: RemoteFile, rows: Sequence[ExportedRow]) -> int:
-    if not rows:
-        return 0
     mapping = ports.mappings().contact
+    if not rows or not optout.hears_campaign(mapping):
+        return 0
     contacts = await read_rows(ports, mapping, [row.contact_id for row in rows])
     differing = [
         row

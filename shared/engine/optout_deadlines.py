@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.domain.change import Hint
 from shared.domain.contact import OLDEST
 from shared.domain.mapping import OptOutPair
-from shared.domain.optout import OptOutRules
+from shared.domain.optout import Configuration, OptOutRules
 from shared.engine import optouts
 from shared.errors import Outcome, Reason
 from shared.flows import optout
@@ -35,9 +35,10 @@ async def run(ports: Ports) -> Watch:
     Raises BusUnavailableError.
     """
     watch, mapping = Watch(), ports.mappings().contact
-    if not mapping.opt_out_rules.regulations or not mapping.opt_outs:
+    rules = mapping.opt_out_rules
+    if not rules.regulations or not mapping.opt_outs or rules.configuration is Configuration.DISABLED:
         return watch
-    soonest = min(_given(mapping.opt_out_rules, pair) for pair in mapping.opt_outs)
+    soonest = min(_given(rules, pair) for pair in mapping.opt_outs)
     oldest = await _oldest(ports, watch)
     late = [hint for hint in oldest.values() if ports.clock.now() - _since(hint) >= soonest]
     watch.unseen = len(late[MOST_LOOKED_AT:])

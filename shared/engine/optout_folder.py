@@ -17,6 +17,7 @@ from shared.domain.optout_file import (
     kept_name,
 )
 from shared.errors import Outcome, Reason
+from shared.flows import optout
 from shared.ports import Ports
 
 AGAIN_AFTER = timedelta(hours=24)  # an alarm about a state that lasts comes once a day
@@ -25,9 +26,14 @@ RECORDS_KEPT = timedelta(days=90)
 WATCHED_SINCE = "optout-file/watched-since"
 
 
+def is_expected(ports: Ports, policy: FilePolicy) -> bool:
+    """Whether the mapping and the settings want a file to come regularly."""
+    return policy.late_hours > 0 and optout.hears_campaign(ports.mappings().contact)
+
+
 async def tell_if_late(ports: Ports, policy: FilePolicy) -> None:
     """An alarm when no file was finished for longer than a day may take; counted from the first run at the earliest."""
-    if policy.late_hours <= 0 or not ports.mappings().contact.opt_outs:
+    if not is_expected(ports, policy):
         return
     finished = [record.finished_at for record in await ports.file_ledger.all() if record.state in FINISHED]
     last = max(filter(None, finished), default=None) or await _watched_since(ports)

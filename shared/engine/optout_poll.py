@@ -37,7 +37,7 @@ async def run(ports: Ports) -> Polled:
     The watermark moves only after a whole run: the list comes newest first, so a run that breaks off leaves a gap.
     """
     polled = Polled()
-    if not ports.mappings().contact.opt_out_rules.listens_to_campaign or not ports.mappings().contact.opt_outs:
+    if not optout.hears_campaign(ports.mappings().contact):
         return polled
     since, newest = await _since(ports), None
     async for page in ports.changed_profiles.changed_since(since):

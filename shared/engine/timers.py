@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from shared.domain.optout_file import FilePolicy
-from shared.engine import checks, egress, optout_file
+from shared.engine import checks, egress, optout_file, optout_folder
 from shared.engine.event_files import EventFiles
 from shared.errors import Halt, Outcome, Reason
 from shared.ports import JournalSeals, Ports
@@ -39,7 +39,12 @@ class Timers:
         except Outcome as outcome:
             return self._cut_short("optout_file", outcome)
         self.ports.telemetry.counted(
-            "optout_file", files=tally.files, rows=tally.rows, hints=tally.hints, bad_rows=tally.bad_rows
+            "optout_file",
+            files=tally.files,
+            rows=tally.rows,
+            hints=tally.hints,
+            bad_rows=tally.bad_rows,
+            expected=optout_folder.is_expected(self.ports, self.files),
         )
         for line in tally.bad:
             self.ports.telemetry.counted("optout_file_bad_row", where=line)

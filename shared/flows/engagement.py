@@ -12,8 +12,9 @@ from shared.domain.timeline import OnePer, TaskRule, TimelineRules
 
 ACTIVITIES = uuid.UUID("6f1cbe3f-2d0f-5d4e-9a0c-5c8f3a1f7f10")
 TASKS = uuid.UUID("a3b0f6f4-6a0d-5c77-8e0b-0d8c3f0c2f5e")
-# What Dataverse takes for a task.
+# What Dataverse takes for a task, and for any activity.
 LONGEST_SUBJECT, LONGEST_DESCRIPTION = 200, 2000
+LONGEST_ACTIVITY_SUBJECT = 400
 
 
 def decide(fact: Fact, rules: TimelineRules, now: datetime) -> RecordActivity | None:
@@ -24,8 +25,8 @@ def decide(fact: Fact, rules: TimelineRules, now: datetime) -> RecordActivity | 
 
 
 def subject(fact: Fact) -> str:
-    """As Adobe's timeline shows it."""
-    return f"Campaign Name: {fact.campaign}; Delivery Name: {fact.delivery}"
+    """As Adobe's timeline shows it; cut where labels instead of ids make it longer than a subject may be."""
+    return f"Campaign Name: {fact.campaign}; Delivery Name: {fact.delivery}"[:LONGEST_ACTIVITY_SUBJECT]
 
 
 def _task(fact: Fact, rule: TaskRule | None, now: datetime) -> FollowUpTask | None:

@@ -109,9 +109,14 @@ def too_early(sides: Sides, decision: Decision, now: datetime) -> bool:
     )
 
 
+def hears_campaign(mapping: Mapping) -> bool:
+    """Whether Campaign's export and its changed profiles are of any interest."""
+    return bool(mapping.opt_outs) and mapping.opt_out_rules.listens_to_campaign
+
+
 def disagrees(mapping: Mapping, contact: Contact, exported: MappingOf[str, bool]) -> bool:
     """Whether what Campaign says (attribute → value) is other than Dynamics says now, and of any interest."""
-    return mapping.opt_out_rules.listens_to_campaign and any(
+    return hears_campaign(mapping) and any(
         pair.attribute in exported and exported[pair.attribute] != pair.opted_out(contact) for pair in mapping.opt_outs
     )
 

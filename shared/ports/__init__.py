@@ -29,9 +29,10 @@ from shared.ports.stores import (
     Watermarks,
 )
 from shared.ports.sweep import NoNotes, NoTallies, OptOutNotes, Tallies
-from shared.ports.systems import Campaign, Dynamics, EmailEvents, EventPage, Recorded, Records
+from shared.ports.systems import BadEvent, Campaign, Dynamics, EmailEvents, EventPage, Recorded, Records
 
 __all__ = [
+    "BadEvent",
     "Bus",
     "BusUnavailableError",
     "Campaign",

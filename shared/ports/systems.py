@@ -100,16 +100,27 @@ class Records(Protocol):
 
 
 @dataclass(frozen=True)
+class BadEvent:
+    """An event of the journal that does not have the configured shape; `problem` holds no value of it."""
+
+    position: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class EventPage:
     """Some facts of the journal. `position` None: the end; look again after `wait_s`.
 
-    `unreadable`: positions of events that do not have the configured shape.
+    `skipped`: events that were understood and are nobody's or not wanted. `gap`: the position asked for is no longer
+    kept, so that events before this page are lost.
     """
 
     facts: tuple[Fact, ...]
     position: str | None
     wait_s: float = 0
-    unreadable: tuple[str, ...] = ()
+    unreadable: tuple[BadEvent, ...] = ()
+    skipped: int = 0
+    gap: bool = False
 
 
 class EmailEvents(Protocol):

@@ -38,7 +38,7 @@ def said(caplog) -> dict[str, set[str]]:
         parked=True,
         mapping="1",
     )
-    telemetry.counted("optout_file", files=1, rows=1, hints=1, bad_rows=0)
+    telemetry.counted("optout_file", files=1, rows=1, hints=1, bad_rows=0, expected=True)
     telemetry.alarm("place", Reason.WRONG_FILE, "detail")
     lines = [record.getMessage().partition(" ") for record in caplog.records]
     return {kind: set(json.loads(text)) for kind, _, text in lines}

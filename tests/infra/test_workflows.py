@@ -40,6 +40,13 @@ def test_no_workflow_reads_a_stored_secret(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_action_is_pinned_to_a_commit_and_says_its_version(name: str) -> None:
+    """A tag can be moved to other code, which would then run with the job's rights."""
+    lines = [line for line in WORKFLOWS[name].read_text().splitlines() if "uses:" in line and "uses: ./" not in line]
+    assert [line for line in lines if not re.search(r"@[0-9a-f]{40} # v\d+(\.\d+)*$", line)] == []
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
 def test_every_job_ends_by_itself(name: str) -> None:
     assert all("timeout-minutes" in job or "uses" in job for job in read(name)["jobs"].values())
 

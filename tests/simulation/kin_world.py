@@ -389,6 +389,11 @@ class CampaignFake:
         self._remove(record)
         return True
 
+    def lose(self, record: RecordKey) -> None:
+        """A person deletes it in Campaign."""
+        self.world.broker.note(f"person deletes {record} in Campaign")
+        self._remove(record)
+
     def _remove(self, record: RecordKey) -> None:
         children = [
             key

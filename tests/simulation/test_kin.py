@@ -51,7 +51,7 @@ def act(world: KinWorld, random: Random, value: int) -> None:
     elif random.random() < 0.2:
         world.delete(record)
     elif parents and random.random() < 0.4:
-        world.change(record, parent=random.choice(parents).id)
+        world.change(record, parent=random.choice([*(parent.id for parent in parents), None]))
     else:
         world.change(record, val=value)
 

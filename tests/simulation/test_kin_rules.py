@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from tests.simulation.kin_world import CONTACT, VEHICLE, VISIT, KinWorld, Varian
 from tests.simulation.test_kin import key
 from tests.simulation.virtual import play
 
-OWNER, OTHER, CAR, VISITED = key(CONTACT, 1), key(CONTACT, 2), key(VEHICLE, 1), key(VISIT, 1)
+OWNER, OTHER, CAR, OTHER_CAR = key(CONTACT, 1), key(CONTACT, 2), key(VEHICLE, 1), key(VEHICLE, 2)
+VISITED = key(VISIT, 1)
 SMALL = Variant(filters=Condition("val", Operator.LESS, 8))
 HIDING = Variant(cascade=False)
 KEEPING = replace(SMALL, entity_delete_mode=DeleteMode.IGNORE)
@@ -161,11 +162,23 @@ async def given_to_somebody_who_is_kept_out() -> KinWorld:
     return made
 
 
-async def stalled_after_its_write() -> KinWorld:
-    """A grandchild's worker outlives its claim; what it then stores must not be believed."""
-    made = world(SMALL, stalls={"POST cusVisit 3000 answer": 400})
+async def given_to_a_vehicle_of_somebody_who_is_kept_out() -> KinWorld:
+    """The visit must not stay under its former vehicle, though nothing speaks against the new one itself."""
+    made = world(SMALL)
     await family(made)
-    made.change(OWNER, val=9)
+    made.create(OTHER, None, 9)
+    made.create(OTHER_CAR, OTHER, 1)
+    made.change(VISITED, parent=OTHER_CAR.id)
+    await made.rest()
+    return made
+
+
+async def stalled_after_its_write() -> KinWorld:
+    """A person deletes the contact in Campaign, and with it what a grandchild's worker has just written there."""
+    made = world(stalls={"POST cusVisit 3000 answer": 100})
+    await family(made)
+    made.campaign.lose(OWNER)
+    made.change(OWNER, val=2)
     await made.rest()
     return made
 
@@ -217,6 +230,11 @@ async def doubted_only_if_present(self: Kin, row: LedgerRow) -> None:
         await DOUBT(self, row)
 
 
+async def only_lost_parents(self: Kin, parents: Collection[RecordKey]) -> tuple[RecordKey, str] | None:
+    whys = [(parent, (await self._why_not(parent))[0]) for parent in sorted(parents)]
+    return next(((parent, why) for parent, why in whys if why is not None), None)
+
+
 async def no_orphans(_self: Turn, s: Situation) -> Situation:
     return s
 
@@ -242,6 +260,9 @@ RULES = {
     "and what hung on that": Rule((Kin, "_descendants", only_direct_children), kept_out_for_good),
     "a stalled worker loses its ETag": Rule((Kin, "_doubt", doubted_only_if_present), stalled_after_its_write),
     "what has no parent to come goes": Rule((Turn, "_without_orphans", no_orphans), given_to_somebody_who_is_kept_out),
+    "and what has none further up": Rule(
+        (Kin, "_lost", only_lost_parents), given_to_a_vehicle_of_somebody_who_is_kept_out
+    ),
 }
 
 

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.clients.campaign.wire_events import EventShape
-from shared.domain.event_log import DeliveryLog, LogForm, TrackingLog
+from shared.domain.event_log import DeliveryLog, EventShape, LogForm, TrackingLog
 from shared.domain.fact import EmailEvent
 from shared.domain.timeline import OnePer, TaskRule
 from shared.mapping_file import document
@@ -34,8 +33,28 @@ def test_an_empty_file_shows_everything_in_adobes_tables_and_makes_no_tasks() ->
 def test_the_shipped_file_spells_the_defaults_out() -> None:
     assert SHIPPED.tables == ADOBE_TABLES
     assert SHIPPED.rules.events == frozenset(EmailEvent)
-    usual = EventShape()
-    assert SHIPPED.journal == {f.name: getattr(usual, f.name) for f in fields(EventShape) if f.name != "kinds"}
+    assert SHIPPED.journal == read("").journal == EventShape()
+    told = document.read((ROOT / "timeline.yaml").read_text(encoding="utf-8")).value["journal"]
+    assert told.keys() == {f.name for f in fields(EventShape)} - {"kinds", "ignored"} | {"types"}
+    assert told["types"].keys() == {*EmailEvent, "ignored"}
+
+
+def test_the_journals_words_and_paths_are_named_otherwise() -> None:
+    shape = read("journal: {at: body.time, types: {open: [Opened, Re-opened], ignored: [unsubscribe]}}").journal
+    assert shape.at == "body.time"
+    assert shape.kinds == {
+        "send": EmailEvent.SEND,
+        "Opened": EmailEvent.OPEN,
+        "Re-opened": EmailEvent.OPEN,
+        "click": EmailEvent.CLICK,
+        "bounce": EmailEvent.BOUNCE,
+    }
+    assert shape.ignored == {"unsubscribe"}
+
+
+def test_a_word_of_the_journal_stands_for_one_kind() -> None:
+    with pytest.raises(TimelineFileError, match=r"journal\.types: click stands for two kinds"):
+        read("journal: {types: {open: [click]}}")
 
 
 def test_the_shipped_file_spells_the_log_files_form_out() -> None:
@@ -137,3 +156,10 @@ def test_all_faults_are_named_together() -> None:
     with pytest.raises(TimelineFileError) as caught:
         read("events: {send: 1}\ncolumns: {campaign: X}\nmore: 1")
     assert all(place in str(caught.value) for place in ("events.send", "columns.campaign", "more"))
+
+
+@pytest.mark.parametrize("subject", ["", " ", "{url}", "{campaign} {delivery}"])
+def test_a_tasks_subject_may_not_come_out_empty(subject: str) -> None:
+    """Dataverse takes no task without one, and a bounce has no address."""
+    with pytest.raises(TimelineFileError, match="write some words beside the placeholders"):
+        read(f"tasks: {{bounce: {{subject: '{subject}'}}}}")

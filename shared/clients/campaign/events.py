@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
-from shared.clients.calls import Sender
+from shared.clients.calls import Response, Sender
 from shared.clients.campaign.config import REASONS, CampaignConfig
-from shared.clients.campaign.wire_events import EventShape, is_expired, page_request, read_page
+from shared.clients.campaign.wire_events import is_expired, page_request, read_page
 from shared.clients.exchange import Exchange, Tokens
+from shared.domain.event_log import EventShape
 from shared.ports import EmailEvents, EventPage
-
-logger = logging.getLogger(f"bridge.{__name__}")
 
 DEFAULT_SHAPE = EventShape()
 DEFAULT_LIMIT = 500
@@ -36,8 +35,10 @@ class JournalEvents(EmailEvents):
 
     async def page(self, since: str | None) -> EventPage:
         """The events after that position; None, or a position that has expired: from the oldest kept."""
-        response = await self._exchange.send(page_request(self._config, since, self._limit))
-        if since is not None and is_expired(response):
-            logger.warning("the journal's position has expired: events may be missing; going on with the oldest kept")
-            response = await self._exchange.send(page_request(self._config, None, self._limit))
-        return read_page(response, self._shape, self._now())
+        response = await self._ask(since)
+        if since is None or not is_expired(response):
+            return read_page(response, self._shape, self._now())
+        return replace(read_page(await self._ask(None), self._shape, self._now()), gap=True)
+
+    async def _ask(self, since: str | None) -> Response:
+        return await self._exchange.send(page_request(self._config, since, self._limit))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,37 +11,23 @@ from urllib.parse import quote, urlsplit
 from shared.clients.calls import Request, Response
 from shared.clients.campaign.config import REASONS, SYSTEM, CampaignConfig
 from shared.clients.outcomes import is_unclear, json_object, retry_after_s
+from shared.domain.event_log import EventShape
 from shared.domain.fact import EmailEvent, Fact
 from shared.errors import Halt, Reason, Retry
-from shared.ports import EventPage
+from shared.ports import BadEvent, EventPage
 
-_KINDS = {kind.value: kind for kind in EmailEvent}
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*?\brel="?next"?(?=[\s;,]|$)')
 _CONTACT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The longest text that a message of facts may carry (shared/wire.py).
 _TEXT_LIMIT = 300
 
 
-@dataclass(frozen=True)
-class EventShape:
-    """Where an event keeps what the bridge needs; dots reach into objects. Adobe publishes no schema.
+class _UnreadableError(ValueError):
+    """An event does not have the configured shape. The text names paths and never values."""
 
-    `kinds`: the event types by their names in the payload. `hard`: the bounce type that counts. A field may be empty
-    (null or an empty text) where life has it so, but must be present; the two addresses and the bounce type may be
-    absent.
-    """
 
-    id: str = "id"
-    type: str = "type"
-    at: str = "occurredAt"
-    contact: str = "profile.externalId"
-    campaign: str = "campaign.name"
-    delivery: str = "delivery.name"
-    tracking_url: str = "url"
-    mirror_page_url: str = "mirrorPageUrl"
-    bounce_type: str = "bounceType"
-    hard: str = "hard"
-    kinds: Mapping[str, EmailEvent] = field(default_factory=lambda: dict(_KINDS))
+class _MissingError(_UnreadableError):
+    """A path leads nowhere."""
 
 
 def page_request(config: CampaignConfig, since: str | None, limit: int) -> Request:
@@ -73,21 +58,25 @@ def read_page(response: Response, shape: EventShape, now: datetime) -> EventPage
     if not isinstance(items, list):
         raise Retry(REASONS.unreachable, "journal: the answer holds no list of events")
     facts: list[Fact] = []
-    unreadable: list[str] = []
+    unreadable: list[BadEvent] = []
     for item in items:
         try:
-            facts += read_event(item["event"], shape)
-        except (KeyError, TypeError, ValueError):
-            unreadable.append(str(item.get("position", "?")) if isinstance(item, dict) else "?")
-    return EventPage(tuple(facts), _position(response, document), unreadable=tuple(unreadable))
+            facts += read_event(_at(item, "event"), shape)
+        except _UnreadableError as error:
+            unreadable.append(BadEvent(str(item.get("position", "?")) if isinstance(item, dict) else "?", str(error)))
+    skipped = len(items) - len(facts) - len(unreadable)
+    return EventPage(tuple(facts), _position(response, document), unreadable=tuple(unreadable), skipped=skipped)
 
 
-def read_event(event: Mapping[str, Any], shape: EventShape) -> list[Fact]:
-    """One fact, or none: another type, a bounce that is not hard, a profile that does not come from Dynamics.
+def read_event(event: object, shape: EventShape) -> list[Fact]:
+    """One fact, or none: a type to be ignored, a bounce that is not hard, a profile that is none of Dynamics.
 
-    Raises KeyError, TypeError or ValueError for an event of another shape.
+    Raises ValueError for an event of another shape.
     """
-    kind = shape.kinds.get(_text(event, shape.type))
+    word = _filled(event, shape.type)
+    kind = shape.kinds.get(word)
+    if kind is None and word not in shape.ignored:
+        raise _UnreadableError(f"{shape.type} is none of the words configured")
     contact = _text(event, shape.contact).lower() if kind else ""
     if not kind or not _CONTACT_ID.fullmatch(contact):
         return []
@@ -100,51 +89,56 @@ def read_event(event: Mapping[str, Any], shape: EventShape) -> list[Fact]:
             contact_id=contact,
             campaign=_text(event, shape.campaign),
             delivery=_filled(event, shape.delivery),
-            at=_moment(_filled(event, shape.at)),
+            at=_moment(event, shape.at),
             tracking_url=_address(event, shape.tracking_url) if kind is EmailEvent.CLICK else None,
             mirror_page_url=_address(event, shape.mirror_page_url),
         )
     ]
 
 
-def _at(event: Mapping[str, Any], path: str) -> object:
-    """Raises KeyError where the path ends early, TypeError where it meets something other than an object."""
-    value: Any = event
+def _at(event: object, path: str) -> object:
+    value = event
     for part in path.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise _MissingError(f"{path} is missing")
         value = value[part]
     return value
 
 
-def _text(event: Mapping[str, Any], path: str) -> str:
+def _text(event: object, path: str) -> str:
     value = _at(event, path)
     text = "" if value is None else value
     if not isinstance(text, str) or len(text) > _TEXT_LIMIT:
-        raise ValueError(f"{path} is not a short text")
+        raise _UnreadableError(f"{path} is not a short text")
     return text
 
 
-def _filled(event: Mapping[str, Any], path: str) -> str:
+def _filled(event: object, path: str) -> str:
     text = _text(event, path)
     if not text:
-        raise ValueError(f"{path} is empty")
+        raise _UnreadableError(f"{path} is empty")
     return text
 
 
-def _address(event: Mapping[str, Any], path: str) -> str | None:
+def _address(event: object, path: str) -> str | None:
     """Absent where the usage agreement is declined, or the e-mail has no mirror page."""
     try:
         value = _at(event, path)
-    except KeyError:
+    except _MissingError:
         return None
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{path} is not a text")
+        raise _UnreadableError(f"{path} is not a text")
     return value or None
 
 
-def _moment(text: str) -> datetime:
-    """Raises ValueError. A time without an offset is meant as UTC, as all of Campaign's are."""
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(event: object, path: str) -> datetime:
+    """A time without an offset is meant as UTC, as all of Campaign's are."""
+    text = _filled(event, path)
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise _UnreadableError(f"{path} is not a time") from None
 
 
 def _position(response: Response, document: Mapping[str, Any]) -> str:

@@ -91,7 +91,9 @@ class AssignmentPart(Part):
 
     @override
     async def look(self, desk: Desk) -> Seen:
-        """Says so where the user may do everything anyway."""
+        """Says so where the user may do everything anyway. Raises ProvisioningError without a user."""
+        if "user" not in desk.ids:
+            raise ProvisioningError(f"{self.title}: there is no application user to give it to")
         roles = await desk.rows(f"systemusers({desk.ids['user']})/{_USERS_ROLES}?$select=roleid,name")
         almighty = any(row["name"] == _EVERYTHING for row in roles)
         if desk.ids.get("role") not in [row["roleid"] for row in roles]:

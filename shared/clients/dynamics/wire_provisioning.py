@@ -21,6 +21,10 @@ class ProvisioningError(Exception):
     """Dataverse refused a step, or lacks what the step builds on. The text holds no secret."""
 
 
+class NotAllowedError(ProvisioningError):
+    """Whoever provisions lacks a privilege, so that nothing can be said of what they asked for."""
+
+
 def read_request(config: DynamicsConfig, path: str) -> Request:
     """`path` below the API's root. Definitions are asked for as they are now, past the metadata cache."""
     url = f"{config.base}/{quote(path, safe=_SAFE)}"
@@ -77,4 +81,5 @@ def _refused(response: Response, what: str, *, secret: bool = False) -> Provisio
     document = response.json()
     error = document.get("error") if isinstance(document, dict) else None
     text = str(error.get("message", ""))[:_LONGEST_TEXT] if isinstance(error, dict) and not secret else ""
-    return ProvisioningError(f"{what}: {detail(response)} {text}".rstrip())
+    kind = NotAllowedError if response.status == 403 else ProvisioningError
+    return kind(f"{what}: {detail(response)} {text}".rstrip())

@@ -160,6 +160,14 @@ def test_nothing_is_done_that_the_audit_log_does_not_take(bridge: Run, fake: Fak
     assert "ledger_unreachable" in result.stderr
 
 
+def test_a_replay_at_the_terminal_is_asked_why_for_the_audit_log(bridge: Run):
+    words = ("deadletters", "replay", "--lane", "optout")
+    assert "Why" in bridge(*words, input="the address was corrected\nn\n").stderr
+    assert bridge(*words, input="the address was corrected\ny\n").exit_code == 0
+    begun, ended = data(bridge("deadletters", "audit", "--json"))
+    assert (begun["what"], begun["why"], ended["what"]) == ("replay", "the address was corrected", "replay ended")
+
+
 def test_a_discard_says_why_and_the_log_keeps_it(bridge: Run):
     assert "--why" in bridge("deadletters", "discard", "--all").stderr
     assert bridge("deadletters", "discard", "--lane", "optout", "--why", "tested twice", "--yes").exit_code == 0
@@ -172,7 +180,9 @@ def test_a_discard_says_why_and_the_log_keeps_it(bridge: Run):
 def test_a_group_is_split_noted_on_and_replayed_by_its_name(bridge: Run, fake: FakeApp):
     assert bridge("deadletters", "note", GROUP, "asked the web team").exit_code == 0
     assert "asked the web team" in bridge("deadletters", "list").stdout
-    assert bridge("deadletters", "note", "optout/parked", "half a name").exit_code == 2
+    for wrong in ("optout/parked", "a/b/c/d", "optout/elsewhere/refused_email/contact", "optout/parked//contact"):
+        assert bridge("deadletters", "note", wrong, "no group's name").exit_code == 2
+    assert bridge("deadletters", "note", GROUP, " ").exit_code == 2
     ages = data(bridge("deadletters", "list", "--by", "age,function", "--json"))
     assert [(group["function"], group["age"], group["count"]) for group in ages] == [
         ("contact_upsert", "under an hour", 2),
@@ -247,3 +257,15 @@ def test_an_interrupted_replay_goes_on_with_its_own_messages(bridge: Run, fake: 
     assert data(resumed)["run"] == data(broken)["run"]
     assert (data(resumed)["done"], len(fake.dead_letters.letters_kept)) == (2, 1)
     assert bridge("deadletters", "replay", "--resume", "last").exit_code == 2
+
+
+def test_an_export_to_where_nothing_can_be_written_is_a_usage_error(bridge: Run, tmp_path: Path):
+    result = bridge("deadletters", "export", "--to", str(tmp_path / "missing" / "x.json"))
+    assert result.exit_code == 2
+    assert "No such file or directory" in result.stderr
+
+
+def test_an_edit_without_a_reason_is_a_usage_error(bridge: Run, fake: FakeApp):
+    words = ("deadletters", "edit", "1", "--lane", "contact-upsert", "--set", "why=verify", "--why", " ")
+    assert bridge(*words).exit_code == 2
+    assert audited(fake) == []

@@ -124,6 +124,15 @@ def test_conflicts_are_those_with_a_flag(bridge: Run, archive: FakeArchive):
     assert "0 conflicts." in bridge("optouts", "conflicts", "--since", day_after).stdout
 
 
+@pytest.mark.parametrize("command", [("show", CONTACT_ID), ("conflicts",), ("export",)], ids=lambda words: words[0])
+def test_days_that_end_before_they_begin_are_a_matter_of_usage(
+    bridge: Run, archive: FakeArchive, fake: FakeApp, command: tuple[str, ...]
+):
+    result = bridge("optouts", *command, "--since", "2026-03-02", "--until", "2026-03-01")
+    assert (result.exit_code, result.stdout, fake.built) == (2, "", 0)
+    assert "2026-03-02 is after 2026-03-01" in result.stderr
+
+
 def test_the_export_is_the_stored_lines(bridge: Run, archive: FakeArchive, tmp_path: Path):
     stored = [line.decode() for written in archive.stored.values() for line in written]
     result = bridge("optouts", "export")
@@ -131,6 +140,12 @@ def test_the_export_is_the_stored_lines(bridge: Run, archive: FakeArchive, tmp_p
     file = tmp_path / "journal.jsonl"
     bridge("optouts", "export", "--out", str(file), "--until", NOW.date().isoformat())
     assert file.read_text().splitlines() == stored
+
+
+def test_an_export_that_cannot_be_written_says_where(bridge: Run, archive: FakeArchive, tmp_path: Path):
+    for file, problem in ((tmp_path / "none" / "a.jsonl", "cannot be written"), (tmp_path, "is a directory")):
+        result = bridge("optouts", "export", "--out", str(file))
+        assert (result.exit_code, problem in " ".join(result.stderr.split())) == (2, True)
 
 
 def test_storage_that_does_not_answer_is_told_with_its_remedy(bridge: Run, archive: FakeArchive):
@@ -147,7 +162,14 @@ def test_files_are_listed_with_their_state_and_what_is_wrong(bridge: Run, fake: 
     fake.files.put("old", bytes(3000), NOW, Folder.ARCHIVE)
     result = bridge("optouts", "files")
     assert result.exit_code == 0
-    for words in ("a.csv", "archived", "1204", "b.csv: the header lacks x", "2 files;", "archive 3,000 bytes"):
+    for words in (
+        f"{NOW:%Y-%m-%d %H:%M:%SZ}  a.csv: archived\n",
+        "1,204 rows, 0 bad, 0 strangers, 0 hints",
+        "b.csv: refused\n",
+        "    the header lacks x\n",
+        "2 files;",
+        "archive 3,000 bytes",
+    ):
         assert words in result.stdout
     found = data(bridge("optouts", "files", "--json"))
     assert [record["state"] for record in found["records"]] == ["archived", "refused"]

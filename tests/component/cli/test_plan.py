@@ -85,7 +85,7 @@ def test_explain_shows_parents_in_place_of_opt_outs(bridge: Run, fake: FakeApp) 
     shown = bridge("explain", "new_vehicle", VEHICLE.id).stdout
     assert f"new_vehicle {VEHICLE.id} at " in shown
     assert f"  new_owner → {KEY} (needed; ledger: never seen, in Dynamics)" in shown
-    assert "      missing: not sent yet, or in doubt" in shown
+    assert "      missing: not sent yet, in doubt, or held back" in shown
     assert "Children that the ledger knows, hidden or deleted in Campaign without this record: 0" in shown
     assert f"1. send a hint (upsert) about {KEY} to the lane contact-upsert" in shown
     assert "Opt-outs" not in shown

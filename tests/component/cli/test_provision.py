@@ -40,6 +40,7 @@ class Scripted(Sender):
     endpoints: list[dict[str, Any]] = field(default_factory=lambda: [FOUND])
     sent: list[Request] = field(default_factory=list)
     silent: bool = False
+    refuses: bool = False
 
     async def send(self, request: Request, timeout_s: float) -> Response:
         self.sent.append(request)
@@ -47,6 +48,8 @@ class Scripted(Sender):
             if self.silent:
                 raise UnansweredError("TimeoutError")
             return Response(202 if request.headers["x-bridge-key"] in self.admitted else 401)
+        if self.refuses:
+            return Response(403)
         if request.method == "GET":
             return Response(200, {}, json.dumps({"value": self.endpoints}).encode())
         return Response(204)
@@ -97,6 +100,13 @@ def test_the_first_secret_goes_to_dynamics_once_both_are_admitted(bridge: Run, e
     assert OLD not in result.output
 
 
+def test_a_rehearsed_rotation_asks_and_writes_nothing(bridge: Run, environment: Scripted) -> None:
+    result = bridge("provision", "rotate-webhook-secret", "--dry-run")
+    assert (result.exit_code, writes(environment)) == (0, [])
+    assert "Both secrets are admitted" in result.stdout
+    assert [request.system for request in environment.sent] == ["webhook", "webhook", "dynamics"]
+
+
 def one_secret(fake: FakeApp, environment: Scripted) -> None:
     fake.values["WEBHOOK_SECRETS"] = OLD
 
@@ -141,6 +151,27 @@ def test_a_rotation_that_would_lose_announcements_changes_nothing(
 def test_deleting_activities_goes_with_a_removal_only(bridge: Run, environment: Scripted) -> None:
     result = bridge("provision", "dynamics", "--delete-activities")
     assert (result.exit_code, environment.sent) == (2, [])
+
+
+def test_without_the_rights_the_remedy_names_the_administrators_settings(bridge: Run, environment: Scripted) -> None:
+    environment.refuses = True
+    for words in (["--dry-run"], [], ["--remove", "--yes"]):
+        result = bridge("provision", "dynamics", *words)
+        assert result.exit_code == 1
+        assert "BRIDGE_ADMIN_CLIENT_ID" in result.stderr
+    assert writes(environment) == []
+
+
+def test_a_removal_asks_first(bridge: Run, environment: Scripted) -> None:
+    result = bridge("provision", "dynamics", "--remove", input="n\n")
+    assert (result.exit_code, environment.sent) == (1, [])
+    assert "no longer announced" in result.stderr
+
+
+def test_a_timeline_without_anything_says_so(bridge: Run, fake: FakeApp) -> None:
+    fake.dynamics.entries = []
+    assert bridge("timeline", CONTACT_ID).stdout == f"Nothing regards the contact {CONTACT_ID}.\n"
+    assert json.loads(bridge("timeline", CONTACT_ID, "--json").stdout) == []
 
 
 def test_a_timeline_is_shown_and_given_as_json(bridge: Run, fake: FakeApp) -> None:

@@ -134,7 +134,7 @@ async def test_explain_names_the_parent_that_is_missing_and_performs_in_order(wo
     }
     shown = await world.whole("explain", "new_servicevisit", VISIT)
     assert f"new_vehicleid → new_vehicle/{VEHICLE} (needed; ledger: never seen, in Dynamics)" in shown.stdout
-    assert "missing: not sent yet, or in doubt" in shown.stdout
+    assert "missing: not sent yet, in doubt, or held back" in shown.stdout
     unknown = await world.whole("explain", "account", VISIT)
     assert (unknown.exit_code, "it has contact, new_vehicle, new_servicevisit" in unknown.stderr) == (2, True)
 

@@ -18,7 +18,7 @@ from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.provisioning import Desk
 from shared.clients.dynamics.wire_blueprint import Blueprint
-from shared.clients.dynamics.wire_provisioning import ProvisioningError
+from shared.clients.dynamics.wire_provisioning import NotAllowedError, ProvisioningError
 from shared.clients.http import Http
 from shared.domain.change import RecordKey
 from shared.domain.effects import FollowUpTask, RecordActivity
@@ -324,3 +324,19 @@ async def test_a_table_that_is_no_activity_is_refused(company: Company) -> None:
 async def test_a_missing_application_user_is_said_with_its_remedy(company: Company) -> None:
     with pytest.raises(ProvisioningError, match="Add the app registration"):
         await company.provision(client_id="11111111-aaaa-4000-8000-00000000ffff")
+
+
+async def test_a_preview_without_the_application_user_leaves_open_what_depends_on_it(company: Company) -> None:
+    parts = company.blueprint(client_id="11111111-aaaa-4000-8000-00000000ffff").parts()
+    steps = await preview(company.desk, parts, lambda step: None)
+    found = deeds(steps)
+    assert found["application user"] is Deed.OPEN
+    assert found["role Dynamics-Campaign bridge of the application user"] is Deed.OPEN
+
+
+async def test_without_an_administrators_rights_nothing_is_said_but_that(company: Company) -> None:
+    """Above all a removal must not pass for one that found nothing."""
+    parts = company.blueprint().parts()
+    for work in (preview(company.own, parts, print), remove(company.own, parts, print, dry_run=True)):
+        with pytest.raises(NotAllowedError, match="prvReadPublisher"):
+            await work

@@ -12,6 +12,9 @@ import pytest
 from sandbox import sftp
 from sandbox.campaign import ExportFormat, SftpTarget
 from sandbox.sftp import Sftp
+from shared.clients.campaign.log_files import LogFileReader
+from shared.domain.event_log import LogForm
+from shared.domain.fact import EmailEvent
 from tests.contract.campaign.conftest import Client, Opener, StoppedClock, eventually
 
 
@@ -125,3 +128,38 @@ async def test_the_schedule_runs_it_too(
         return bool(list(server.exports.glob("*.csv")))
 
     await eventually(exported)
+
+
+async def test_log_files_are_of_the_form_that_the_bridge_reads_by_default(exporting: Client, server: Sftp) -> None:
+    contact = "5b1c0000-1234-4000-8000-00000000abcd"
+    events = [{"kind": kind, "externalId": contact, "id": kind, "delivery": "DM1"} for kind in EmailEvent]
+    soft = {"kind": "bounce", "externalId": contact, "bounceType": "soft"}
+    done = await exporting.control("POST", "logs", [*events, soft])
+    assert done == {"files": ["broadlog_20260302_081000.csv", "trackinglog_20260302_081000.csv"]}
+    reader = LogFileReader(LogForm(), frozenset(EmailEvent))
+    found: list[tuple[str, EmailEvent, str]] = []
+    for name in done["files"]:
+        kind = reader.kind_of(name)
+        assert kind is not None
+        async for batch in reader.read(kind, _pieces((server.exports.parent / "logs" / name).read_bytes()), 1):
+            assert batch.bad == ()
+            found += [(fact.id, fact.event, fact.delivery) for fact in batch.facts]
+    assert found == [
+        ("delivery_log/send/send", EmailEvent.SEND, "DM1"),
+        ("delivery_log/bounce/bounce", EmailEvent.BOUNCE, "DM1"),
+        ("tracking_log/open/open", EmailEvent.OPEN, "DM1"),
+        ("tracking_log/click/click", EmailEvent.CLICK, "DM1"),
+    ]
+
+
+async def test_a_log_without_rows_makes_no_file_and_what_is_no_event_is_refused(
+    exporting: Client, server: Sftp
+) -> None:
+    assert await exporting.control("POST", "logs", {"kind": "open"}) == {"files": ["trackinglog_20260302_081000.csv"]}
+    for wrong in ({"kind": "unsubscribe"}, "text"):
+        url = f"{exporting.campaign.url}/_sandbox/logs"
+        assert (await exporting.call("POST", url, wrong, headers={})).status == 400
+
+
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -95,6 +95,14 @@ async def says(req: func.HttpRequest) -> str:
 """
 
 
+WRITES_ONCE = """
+import pathlib
+written = pathlib.Path(__file__).with_name("written.json")
+if not written.exists():
+    written.write_text("{}")
+"""
+
+
 async def test_settings_come_from_file_environment_and_command_line(
     app_folder: AppFolder, run_host: RunHost, http: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
@@ -190,6 +198,12 @@ async def test_watch_reloads_and_survives_a_refused_app(
     app_folder.write(SAYS.replace("WORDS", "'three'"))
     await process.running(times=2)
     assert await text(http, f"{process.url}/api/says") == "three"
+
+
+async def test_watch_sees_what_changes_while_the_app_is_loaded(app_folder: AppFolder, run_host: RunHost) -> None:
+    app_folder.write(SAYS.replace("WORDS", "'one'") + WRITES_ONCE)
+    process = await run_host("--watch")
+    await process.running(times=2)
 
 
 async def test_kill_on_timeout_starts_the_process_image_anew(

@@ -86,11 +86,14 @@ async def test_nobody_answers():
     assert "no answer" in found["azure-webhook"].found
 
 
-async def test_an_address_without_tls_is_refused_but_in_the_sandbox():
+@pytest.mark.parametrize("name", ["CAMPAIGN_URL", "OPTOUT_FILES_URL", "EVENT_FILES_URL", "WEBHOOK_URL"])
+async def test_an_address_without_tls_is_refused_but_in_the_sandbox(name):
     fake = by_name()
-    fake.values["CAMPAIGN_URL"] = "http://mc.adobe.io/acme/campaign"
+    if name == "EVENT_FILES_URL":
+        fake.values["CAMPAIGN_EVENTS_URL"] = ""
+    fake.values[name] = "http://mc.adobe.io/acme/campaign"
     found = (await examined(fake, None))["azure-encrypted"]
-    assert (found.status, found.found) == (Status.FAILED, "without TLS: CAMPAIGN_URL")
+    assert (found.status, found.found) == (Status.FAILED, f"without TLS: {name}")
     sandbox = FakeApp()
     sandbox.values["CAMPAIGN_URL"] = "http://localhost:8085/acme/campaign"
     assert (await examined(sandbox, None))["azure-encrypted"].status is Status.SKIPPED

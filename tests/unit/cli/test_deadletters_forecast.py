@@ -187,7 +187,7 @@ async def test_a_custom_tables_record_is_rehearsed(held, state, expected, calls)
 async def test_a_record_without_its_parent_waits_and_names_it():
     forecast = await told(with_tables(state=Absent()), about(VISIT))
     assert (forecast.verdict, forecast.reason) == ("would_wait", "parent_missing")
-    assert f"to the lane custom-entity ({VEHICLE}: not sent yet, or in doubt" in forecast.because
+    assert f"to the lane custom-entity ({VEHICLE}: not sent yet, in doubt, or held back" in forecast.because
     fake = with_tables()
     fake.dynamics.entities[VISIT] = a_visit(new_vehicle="0f8fad5b-d9cb-469f-a165-708677289599")
     assert "289599: " in (await told(fake, about(VISIT, reason="parent_missing"))).because

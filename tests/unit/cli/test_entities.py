@@ -109,6 +109,14 @@ async def test_whoever_holds_a_parent_back_is_shown_behind_it() -> None:
     assert parents[1].missing == "Dynamics has no such row"
 
 
+async def test_nobody_is_hinted_while_something_further_up_will_not_come() -> None:
+    """The engine asks for all rows on the way up, so all of them were read."""
+    told = await rehearsed(an_app(a_vehicle(), a_visit(), contact=False), VISIT, Why.UPSERT)
+    assert (told.ending, told.reason, orders(told)) == ("later", "parent_missing", [])
+    told = await rehearsed(an_app(a_vehicle(), a_visit()), VISIT, Why.UPSERT)
+    assert orders(told) == [f"send a hint (upsert) about {VEHICLE} to the lane custom-entity"]
+
+
 async def test_a_parent_without_a_parent_of_its_own() -> None:
     fake = an_app(a_vehicle(new_owner=None), a_visit())
     parents = (await explained(fake, VISIT)).parents

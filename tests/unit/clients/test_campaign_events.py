@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clients.calls import Response
-from shared.clients.campaign.wire_events import EventShape, page_request, read_page
+from shared.clients.campaign.wire_events import page_request, read_page
+from shared.domain.event_log import EventShape
 from shared.domain.fact import EmailEvent, Fact
 from shared.errors import Halt, Reason, Retry
 from shared.ports import EventPage
 from tests.unit.clients.test_campaign_wire import CONFIG, ID
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SHAPE = EventShape()
+SHAPE = EventShape(ignored=frozenset({"unsubscribe"}))
 NEXT = '<https://events.example.test/journal?since=abc%3A1&limit=5>; rel="next"'
 
 
@@ -85,7 +86,7 @@ def test_only_a_click_has_a_tracking_url(kind):
 )
 def test_what_the_timeline_does_not_show_is_skipped(skipped):
     result = read(event(**skipped))
-    assert (result.facts, result.unreadable) == ((), ())
+    assert (result.facts, result.unreadable, result.skipped) == ((), (), 1)
 
 
 def test_a_hard_bounce_is_shown():
@@ -115,6 +116,8 @@ def test_a_delivery_may_stand_alone(campaign):
         event(id=17),
         event(id="x" * 301),
         event(type=...),
+        event(type=""),
+        event(type="of a kind that nobody configured"),
         event(profile=...),
         event(profile="ann"),
         event(profile={}),
@@ -129,13 +132,29 @@ def test_a_delivery_may_stand_alone(campaign):
 def test_an_event_of_another_shape_is_reported_by_position_and_stops_nothing(broken):
     result = read(event(), broken, event(id="e-2"))
     assert [fact.id for fact in result.facts] == ["e-1", "e-2"]
-    assert result.unreadable == ("p1",)
+    assert [(bad.position, result.skipped) for bad in result.unreadable] == [("p1", 0)]
 
 
 def test_items_that_are_not_even_items():
     body = json.dumps({"events": [7, {"position": "p"}, None]}).encode()
     result = read_page(Response(200, {"link": NEXT}, body), SHAPE, NOW)
-    assert result.unreadable == ("?", "p", "?")
+    assert [bad.position for bad in result.unreadable] == ["?", "p", "?"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        (event(profile={}), "profile.externalId is missing"),
+        (event(type="subscribe@example.org"), "type is none of the words configured"),
+        (event(id="x" * 301), "id is not a short text"),
+        (event(delivery={"name": ""}), "delivery.name is empty"),
+        (event(occurredAt="canary@example.org"), "occurredAt is not a time"),
+        (event(occurredAt="0001-01-01T00:00:00+14:00"), "occurredAt is not a time"),
+        (event(url=["canary@example.org"]), "url is not a text"),
+    ],
+)
+def test_what_is_wrong_with_an_event_is_told_by_its_path_without_a_value(broken, problem):
+    assert [bad.problem for bad in read(broken).unreadable] == [problem]
 
 
 JSON = st.recursive(

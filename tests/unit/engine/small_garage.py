@@ -21,6 +21,7 @@ PERSON, OTHER_PERSON, VEHICLE, VISIT, DEALER = (
     RecordKey(table, f"{number:08x}-0000-4000-8000-000000000000")
     for number, table in enumerate(("contact", "contact", "vehicle", "visit", "dealer"))
 )
+OTHER_VEHICLE = RecordKey("vehicle", "000000ff-0000-4000-8000-000000000000")  # in nobody's garage until it is written
 VIN = "WBA-1"
 PARENT_WAIT = timedelta(hours=24)
 PAIRS = Mappings(

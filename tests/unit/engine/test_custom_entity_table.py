@@ -13,7 +13,17 @@ from shared.domain.change import Why
 from shared.domain.ledger import Absent, Unknown
 from shared.domain.mapping import Mappings
 from tests.unit.engine.conftest import Lines
-from tests.unit.engine.small_garage import DEALER, OTHER_PERSON, PARENT_WAIT, PERSON, VEHICLE, VIN, VISIT, Garage
+from tests.unit.engine.small_garage import (
+    DEALER,
+    OTHER_PERSON,
+    OTHER_VEHICLE,
+    PARENT_WAIT,
+    PERSON,
+    VEHICLE,
+    VIN,
+    VISIT,
+    Garage,
+)
 
 Play = Callable[[Garage], Awaitable[None]]
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "flows" / "custom_entity.md"
@@ -43,6 +53,22 @@ async def test_what_happens_when(text: str, calls: str, ending: str, reason: str
 
 def test_every_play_stands_in_the_table() -> None:
     assert [row[0] for row in TABLE] == list(PLAYS)
+
+
+async def test_a_child_that_waits_for_something_further_up_says_so(lines: Lines) -> None:
+    """Its parent is known to whom would release it, though nobody announced it; no messages pile up meanwhile."""
+    garage = Garage()
+    garage.row(PERSON, active=False)
+    for attempt in range(3):
+        await garage.told(VISIT, attempt=attempt)
+    waits = f"waits for {PERSON}: kept out by its filters, or without a parent itself"
+    assert lines("decision")[-1]["detail"] == f"{VEHICLE}: {waits}"
+    assert (garage.hinted(VEHICLE), garage.hinted(PERSON)) == (0, 0)
+    garage.row(PERSON, active=True)
+    await garage.arrive(PERSON)
+    assert garage.hinted(VEHICLE) == 1
+    await garage.arrive(VEHICLE)
+    assert garage.hinted(VISIT) == 1
 
 
 @situation("A new vehicle; its contact is in Campaign")
@@ -157,6 +183,28 @@ async def _(garage: Garage) -> None:
     await garage.told(VEHICLE)
     assert garage.hinted(OTHER_PERSON)
     assert garage.shelf.kept[VIN]["profileExternalId"] == PERSON.id, "until then it stays where it is"
+
+
+@situation("A vehicle was given to another contact, whom the filters keep out; its visit is in Campaign")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    garage.row(OTHER_PERSON, active=False)
+    garage.row(VEHICLE, owner=OTHER_PERSON.id)
+    await garage.told(VEHICLE)
+    assert VIN not in garage.shelf.kept, "it does not stay under its former owner"
+    assert isinstance(garage.ledger(VEHICLE).state, Absent)
+    assert isinstance(garage.ledger(VISIT).state, Unknown), "doubted"
+    assert [child async for child in garage.ports.family.children(OTHER_PERSON)] == [VEHICLE], "who would release it"
+
+
+@situation("A visit was moved to another vehicle, whose contact the filters keep out")
+async def _(garage: Garage) -> None:
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    garage.row(OTHER_PERSON, active=False)
+    garage.row(OTHER_VEHICLE, vin="WBA-2", owner=OTHER_PERSON.id)
+    garage.row(VISIT, vehicle=OTHER_VEHICLE.id)
+    await garage.told(VISIT)
+    assert isinstance(garage.ledger(VISIT).state, Absent), "it does not stay under its former vehicle"
 
 
 @situation("A vehicle lost its contact; its visit is in Campaign")

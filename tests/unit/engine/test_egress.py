@@ -10,12 +10,15 @@ from shared.domain.change import Lane
 from shared.domain.fact import EmailEvent, Fact
 from shared.domain.timeline import TimelineRules
 from shared.engine.egress import CHUNK, WATERMARK, Egress, run
-from shared.ports import BusUnavailableError, EventPage
+from shared.errors import Reason
+from shared.ports import BadEvent, BusUnavailableError, EventPage
 from shared.wire import decode_facts
 from tests.unit.engine.fakes import Known
 from tests.unit.examples import fact
 
 LARGEST_MESSAGE_BYTES = 256 * 1024  # Service Bus, standard tier
+
+BAD = BadEvent("p0", "profile is missing")
 
 
 def facts(first: int, count: int) -> tuple[Fact, ...]:
@@ -28,7 +31,7 @@ def sent(world: Known) -> list[str]:
 
 async def test_every_page_up_to_the_end(world: Known) -> None:
     world.journal.pages = {
-        None: EventPage(facts(0, 2), "p1", unreadable=("p0",)),
+        None: EventPage(facts(0, 2), "p1", unreadable=(BAD,)),
         "p1": EventPage((), "p2"),
         "p2": EventPage(facts(2, 1), "p3"),
     }
@@ -95,6 +98,47 @@ async def test_kinds_that_are_switched_off_do_not_travel(world: Known) -> None:
     assert await run(world.ports, 100) == Egress(facts=1, unreadable=0, at_end=True, skipped=2)
     assert sent(world) == ["event-2"]
     assert world.watermarks.values == {WATERMARK: "p1"}
+
+
+async def test_a_page_of_which_nothing_can_be_read_stays_and_raises_an_alarm(world: Known, caplog) -> None:
+    """Events of another shape than the configured one would otherwise be passed over for good."""
+    strange = tuple(BadEvent(f"p{number}", "profile is missing") for number in range(11))
+    world.journal.pages = {None: EventPage(facts(0, 1), "p1"), "p1": EventPage((), "p2", unreadable=strange)}
+    assert await run(world.ports, 100) == Egress(facts=1, unreadable=11, at_end=False)
+    assert Reason.WRONG_EVENT_SHAPE.slug in caplog.text
+    assert "position p0: profile is missing" in caplog.text
+    assert world.watermarks.values == {WATERMARK: "p1"}
+    world.journal.pages["p1"] = EventPage(facts(1, 11), "p2")  # the shape was corrected
+    assert await run(world.ports, 100) == Egress(facts=11, unreadable=0, at_end=True)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        EventPage((), "p1", unreadable=(BAD,) * 10),
+        EventPage((), "p1", unreadable=(BAD,) * 99, skipped=1),
+        EventPage(facts(0, 1), "p1", unreadable=(BAD,) * 99),
+    ],
+)
+async def test_some_events_that_cannot_be_read_stop_nothing_and_are_named(world: Known, caplog, page) -> None:
+    caplog.set_level("INFO")
+    world.journal.pages = {None: page}
+    done = await run(world.ports, 100)
+    assert (done.unreadable, done.skipped, done.at_end) == (len(page.unreadable), page.skipped, True)
+    assert caplog.text.count("event_egress_bad_event") == min(20, len(page.unreadable))
+    assert Reason.WRONG_EVENT_SHAPE.slug not in caplog.text
+    assert world.watermarks.values == {WATERMARK: "p1"}
+
+
+async def test_events_that_are_no_longer_kept_raise_an_alarm_once(world: Known, caplog) -> None:
+    world.watermarks.values[WATERMARK] = "p0"
+    world.journal.pages = {"p0": EventPage((), None, gap=True)}
+    await run(world.ports, 100)
+    assert Reason.EVENTS_LOST.slug not in caplog.text
+    world.journal.pages = {"p0": EventPage(facts(0, 1), "p1", gap=True)}
+    assert (await run(world.ports, 100)).facts == 1
+    assert (await run(world.ports, 100)).facts == 0
+    assert caplog.text.count(Reason.EVENTS_LOST.slug) == 1
 
 
 async def test_a_run_ends_with_its_time_and_the_next_goes_on(world: Known) -> None:

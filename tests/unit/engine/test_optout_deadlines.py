@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from shared.domain.change import RecordKey, Why
-from shared.domain.mapping import OptOutPair
-from shared.domain.optout import OptOutRules
+from shared.domain.mapping import Mapping, OptOutPair
+from shared.domain.optout import Configuration, OptOutRules
 from shared.engine import optout_deadlines
 from shared.engine.optout_timers import OptOutTimers
 from shared.errors import Reason, Retry
@@ -137,10 +137,22 @@ async def test_many_are_told_as_a_number(world: Known, lines: Lines, monkeypatch
     assert lines("counted") == [{"what": "optout_deadlines", "waiting": 6, "overdue": 3, "unseen": 2}]
 
 
-async def test_without_regulations_nobody_watches(world: Known) -> None:
-    world.mapping = MAPPING
-    world.waiting.failure = BusUnavailableError("not asked")
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        MAPPING,
+        replace(MAPPING, opt_outs=(), opt_out_rules=RULES),
+        replace(MAPPING, opt_out_rules=replace(RULES, configuration=Configuration.DISABLED)),
+    ],
+    ids=["no regulations", "no pairs", "disabled"],
+)
+async def test_where_there_is_no_deadline_nobody_watches(world: Known, lines: Lines, mapping: Mapping) -> None:
+    world.mapping = mapping
+    waits(world, 100)
+    world.campaign.failure = Retry(Reason.CAMPAIGN_BUSY)
     await watch(world)
+    assert (alarms(lines), world.campaign.calls) == ([], [])
+    assert lines("counted") == [{"what": "optout_deadlines", "waiting": 0, "overdue": 0, "unseen": 0}]
 
 
 async def test_a_broker_that_does_not_answer_cuts_the_run_short(world: Known, lines: Lines) -> None:

@@ -83,7 +83,7 @@ async def test_a_finished_file_lies_in_the_archive_under_a_name_of_its_own(world
 async def test_rows_that_agree_or_are_not_ours_give_none(world: Known, lines: list[str]) -> None:
     world.folder.write("a.csv", HEADER, *lines)
     assert (await run(world)).hints == 0
-    assert world.everything_sent() == []
+    assert (world.everything_sent(), world.campaign.calls) == ([], []), "agreement costs no engine call"
     assert record(world).state is FileState.ARCHIVED
 
 
@@ -255,7 +255,8 @@ async def test_bad_rows_are_counted_named_and_skipped(world: Known, lines: Lines
     world.folder.write("a.csv", HEADER, f"{ID};maybe;false", *[f"{ID};x"] * 30, *[DIFFERS] * 1000)
     await Timers(world.ports, files=POLICY, seals=world.seals, event_limit=1).optout_file()
     counted = lines("counted")
-    assert counted[0] == {"what": "optout_file", "files": 1, "rows": 1000, "hints": 1000, "bad_rows": 31}
+    told = {"files": 1, "rows": 1000, "hints": 1000, "bad_rows": 31, "expected": False}
+    assert counted[0] == {"what": "optout_file", **told}
     assert counted[1] == {"what": "optout_file_bad_row", "where": "a.csv:2: not a boolean: blackListEmail"}
     assert len(counted) == 1 + 20  # enough to see what is wrong
     assert hinted(world) == [ID]

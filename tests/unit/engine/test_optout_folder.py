@@ -7,8 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.mapping import Mapping
+from shared.domain.optout import Configuration, OptOutRules
 from shared.domain.optout_file import FilePolicy, FileRecord, FileState, Folder, RemoteFile, kept_name
 from shared.engine.optout_file import run
+from shared.engine.timers import Timers
 from shared.errors import Outcome
 from shared.stores.files import FilesUnavailableError
 from tests.unit.engine.conftest import Lines
@@ -70,10 +73,32 @@ async def test_a_server_that_cannot_be_reached_makes_the_file_late_too(world: Kn
     assert told(lines) == ["file_late"]
 
 
-async def test_where_nothing_is_mapped_no_file_is_expected(world: Known, lines: Lines) -> None:
-    world.mapping = replace(MAPPING, opt_outs=())
-    await hours(world, 60)
+@pytest.mark.parametrize(
+    ("mapping", "policy"),
+    [
+        (replace(MAPPING, opt_outs=()), POLICY),
+        (replace(MAPPING, opt_out_rules=OptOutRules(Configuration.DISABLED)), POLICY),
+        (replace(MAPPING, opt_out_rules=OptOutRules(Configuration.DYNAMICS_TO_CAMPAIGN)), POLICY),
+        (MAPPING, replace(POLICY, late_hours=0)),
+    ],
+    ids=["nothing mapped", "disabled", "dynamics_to_campaign", "asked not to"],
+)
+async def test_where_no_file_is_expected_none_is_late(
+    world: Known, lines: Lines, mapping: Mapping, policy: FilePolicy
+) -> None:
+    world.mapping = mapping
+    await hours(world, 60, policy)
+    await Timers(world.ports, files=policy, seals=world.seals, event_limit=1).optout_file()
     assert told(lines) == []
+    assert lines("counted")[-1]["expected"] is False, "the alarm of the log must know"
+
+
+async def test_what_campaign_says_is_not_even_compared_where_it_is_not_heard(world: Known) -> None:
+    world.mapping = replace(MAPPING, opt_out_rules=OptOutRules(Configuration.DYNAMICS_TO_CAMPAIGN))
+    world.folder.write("a.csv", HEADER, f"{ID};1")
+    tally = await run(world.ports, POLICY)
+    assert (tally.files, tally.rows, tally.hints, world.dynamics.compared) == (1, 1, 0, [])
+    assert len(world.folder.names(Folder.ARCHIVE)) == 1
 
 
 @pytest.mark.parametrize(("rows", "alarm"), [(200, False), (199, True), (20_000, False), (20_001, True)])

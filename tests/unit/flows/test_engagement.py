@@ -46,6 +46,7 @@ def test_other_events_have_other_activities() -> None:
 
 def test_the_subject_names_campaign_and_delivery() -> None:
     assert subject(fact()) == "Campaign Name: SPRING; Delivery Name: DM1"
+    assert len(subject(replace(fact(), campaign="c" * 300, delivery="d" * 300))) == 400
 
 
 @pytest.mark.parametrize("event", list(EmailEvent))
