@@ -30,7 +30,9 @@ class OutOfLine:
 
 @dataclass(frozen=True)
 class TableDrift:
-    """`token_age_s` None: there is no token yet. `stale`: older than SWEEP_STALE_HOURS.
+    """`token_age_s`: of the token, or while rows are compared of that pass; None: there is neither.
+
+    `stale`: older than SWEEP_STALE_HOURS.
 
     `repaired`: hints that only the sweep gave and that found work; `failed_jobs`: announcements that Dynamics gave up;
     both since `since`. `looked_at`: rows compared; `out_of_line`: how many of them; `shown`: the first few.

@@ -207,8 +207,13 @@ def _sweep(config: Settings, connections: Connections, ports: Ports) -> ChangeSw
     settled, tables = dynamics_config(config), connections.tables
     tracking = ChangeTracking(settled, connections.to_dynamics, connections.entra, SystemClock().now)
     tools = SweepPorts(tracking, TableLedgerPages(tables), TablePositions(tables), tracking)
-    stale_s = config.sweep_stale_hours * 3600
-    return ChangeSweep(ports, tools, SweepPolicy(config.sweep_run_seconds, config.sweep_grace_seconds, stale_s))
+    policy = SweepPolicy(
+        run_s=config.sweep_run_seconds,
+        grace_s=config.sweep_grace_seconds,
+        stale_s=config.sweep_stale_hours * 3600,
+        most_hints=config.sweep_limit_per_run,
+    )
+    return ChangeSweep(ports, tools, policy)
 
 
 def _dynamics(config: Settings, connections: Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:

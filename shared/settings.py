@@ -130,6 +130,9 @@ class Settings(OptOutFileSettings):
     sweep_run_seconds: float = Field(
         150, gt=0, le=210, description="How long one run of change_sweep begins new pages; well under functionTimeout."
     )
+    sweep_limit_per_run: int = Field(
+        10_000, gt=0, description="A run of change_sweep that has sent so many hints begins no new page."
+    )
     sweep_grace_seconds: float = Field(
         60, ge=0, description="A change that is younger is hinted by the sweep only after this time."
     )

@@ -17,14 +17,16 @@ TIMER = "change_sweep"
 
 @dataclass(frozen=True)
 class SweepPolicy:
-    """`run_s`: how long a run begins new pages. `grace_s`: how long after a change its announcement is waited for.
+    """`run_s`: how long a run begins new pages, while it has sent fewer than `most_hints`.
 
-    `stale_s`: a token that is older is an alarm, well before Dynamics refuses it.
+    `grace_s`: how long after a change its announcement is waited for. `stale_s`: a token that is older is an alarm,
+    well before Dynamics refuses it.
     """
 
     run_s: float = 150
     grace_s: float = 60
     stale_s: float = 2 * 86_400
+    most_hints: int = 10_000
 
 
 class ChangeSweep:
@@ -60,7 +62,7 @@ class ChangeSweep:
         whole, open_ = True, list(tables)
         while open_:
             for table in list(open_):
-                if self.ports.clock.now() >= end:
+                if self.ports.clock.now() >= end or sum(one.swept.hints for one in tables) >= self.policy.most_hints:
                     return whole
                 try:
                     more = await table.step()

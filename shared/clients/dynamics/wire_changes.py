@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
@@ -50,7 +50,7 @@ def read_changes(response: Response, table: TableName, *, continued: bool) -> Ch
     document = json_object(response, REASONS)
     rows, following, token = (document.get(name) for name in ("value", "@odata.nextLink", "@odata.deltaLink"))
     link = following or token
-    if not isinstance(rows, list) or not isinstance(link, str):
+    if not _are_rows(rows) or not isinstance(link, str):
         raise Retry(REASONS.unreachable, f"{table.entity_set}: a page of changes without its link")
     gone = [_guid(row, "id", table) for row in rows if row.get("reason") == _GONE]
     changed = [_guid(row, table.id_column, table) for row in rows if row.get("reason") != _GONE]
@@ -103,9 +103,13 @@ def _rows(response: Response) -> Sequence[Mapping[str, Any]]:
     if response.status != 200:
         raise refused(response, write=False)
     rows = json_object(response, REASONS).get("value")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not _are_rows(rows):
         raise Retry(REASONS.unreachable, "system jobs: the answer holds no rows")
     return rows
+
+
+def _are_rows(value: object) -> TypeGuard[list[Mapping[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
 
 
 def _job(row: Mapping[str, Any]) -> FailedJob:

@@ -237,9 +237,10 @@ class SweepWorld:
             await self.known.bus.send(lane, [message])
             self.step("hint sent")
 
-    async def sweep(self, *, run_s: float = 150, grace_s: float = 0) -> None:
+    async def sweep(self, *, run_s: float = 150, grace_s: float = 0, most_hints: int = 10_000) -> None:
         """One run of the timer."""
-        await ChangeSweep(self.ports, self.tools, SweepPolicy(run_s, grace_s)).run()
+        policy = SweepPolicy(run_s, grace_s, most_hints=most_hints)
+        await ChangeSweep(self.ports, self.tools, policy).run()
 
     async def sweep_to_the_end(self) -> None:
         """As many runs as a compare takes."""

@@ -289,6 +289,17 @@ async def test_a_table_that_fails_holds_up_no_other_and_the_run_counts_as_cut_sh
     assert (await world.positions.read("vehicle")).at_rest
 
 
+async def test_a_run_sends_so_many_hints_and_the_next_goes_on() -> None:
+    world = await in_line(12)
+    for number in range(12):
+        await world.person(contact_id(number), lost=True, first="Grace")
+    sent = []
+    for _ in range(4):
+        await world.sweep(most_hints=4)
+        sent.append(len(world.hinted()))
+    assert sent == [6, 12, 12, 12]  # a page of three is sent whole
+
+
 async def test_a_table_with_much_to_do_leaves_the_others_their_turn() -> None:
     world = await in_line(20)
     world.pairs = Mappings(TABLE, (replace(TABLE, table="vehicle", opt_outs=()),))
