@@ -144,9 +144,12 @@ class TableLedgerPages:
         query = client.query_entities(
             condition, parameters=parameters, results_per_page=ROWS_PER_PAGE, retry_total=READ_RETRIES
         )
+        entities: list[Any] = []
         async with reading():
-            first = await anext(query.by_page(), None)
-            entities = [] if first is None else [entity async for entity in first]
+            async for page in query.by_page():  # storage may answer with an empty page and go on
+                entities = [entity async for entity in page]
+                if entities:
+                    break
         rows = [from_entity(key_of(entity["RowKey"]), entity, etag="") for entity in entities]
         if entities:
             return rows, f"{partition} {entities[-1]['RowKey']}"
