@@ -28,8 +28,8 @@ LONGEST_URGENT_WAIT_S = 120.0  # after an outage opt-outs and deletions are back
 HALT_S = 60.0
 REPAIRED = "repaired"  # a tally: what only the sweep found
 URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
-# A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of hours
-# would make thousands of messages come together every minute.
+# A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
+# hours would make thousands of messages come together every minute.
 BUSY = (Reason.CAMPAIGN_BUSY, Reason.DYNAMICS_BUSY)
 
 
