@@ -3,9 +3,11 @@
 import azure.functions as func
 
 from functions import (
+    change_sweep,
     contact_delete,
     contact_upsert,
     custom_entity_sync,
+    dataverse_inbox,
     dataverse_webhook,
     event_egress,
     journal_seal,
@@ -20,6 +22,8 @@ from functions import (
 app = func.FunctionApp()
 for module in (
     dataverse_webhook,
+    dataverse_inbox,
+    change_sweep,
     contact_upsert,
     contact_delete,
     custom_entity_sync,

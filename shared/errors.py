@@ -34,6 +34,8 @@ class Reason(Enum):
     FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
     OPT_OUTS_DISABLED = ("opt_outs_disabled", "The mapping declares no opt-out pairs.", "None.")
     RECORDED = ("recorded", "E-mail events are in the timeline.", "None.")
+    ADMITTED = ("admitted", "An announcement from Dynamics became hints.", "None.")
+    NOT_USED = ("not_used", "An announcement from Dynamics that changes nothing in Campaign.", "None.")
     NOT_SHOWN = ("not_shown", "E-mail events of kinds that the timeline does not show.", "None.")
     TOO_OLD = (
         "too_old",
@@ -184,6 +186,21 @@ class Reason(Enum):
         "Keep the contact out of mailings; the detail names the system that lacks it, `bridge explain` says why.",
     )
 
+    TOKEN_REFUSED = (
+        "token_refused",
+        "Dynamics refuses a table's change-tracking token as too old; the sweep compares the whole table by itself.",
+        "None, but find out why the sweep did not run for days; `bridge drift` shows how far it is.",
+    )
+    TOKEN_STALE = (
+        "token_stale",
+        "A table's change-tracking token is older than SWEEP_STALE_HOURS; Dynamics refuses it after seven days.",
+        "`counted change_sweep_cut_short` in the log says what keeps the sweep from following.",
+    )
+    ANNOUNCEMENT_FAILED = (
+        "announcement_failed",
+        "Dynamics could not deliver an announcement and gave it up; the sweep finds the change itself.",
+        "If there are many: look at the system jobs in Dynamics, and whether WEBHOOK_URL and its secret still hold.",
+    )
     WRONG_EVENT_SHAPE = (
         "wrong_event_shape",
         "No event of a page of the journal has the form that TIMELINE_FILE says; the page is left where it is.",
@@ -226,6 +243,11 @@ class Reason(Enum):
         "dynamics_misconfigured",
         "Dataverse does not know the address, the table or a mapped column.",
         "Check DYNAMICS_URL and the mapping's columns; the detail holds Dataverse's code.",
+    )
+    NOT_TRACKED = (
+        "not_tracked",
+        "A mapped table does not track its changes, so nothing finds what an announcement missed.",
+        "Switch change tracking on for the table, or run `bridge provision dynamics`.",
     )
     TIMELINE_TABLES = (
         "timeline_tables",

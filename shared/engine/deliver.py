@@ -26,9 +26,10 @@ FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 900.0
 LONGEST_URGENT_WAIT_S = 120.0  # after an outage opt-outs and deletions are back long before the rest
 HALT_S = 60.0
+REPAIRED = "repaired"  # a tally: what only the sweep found
 URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
-# A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of hours
-# would make thousands of messages come together every minute.
+# A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
+# hours would make thousands of messages come together every minute.
 BUSY = (Reason.CAMPAIGN_BUSY, Reason.DYNAMICS_BUSY)
 
 
@@ -104,6 +105,15 @@ class Engine:
             return await self._end(delivery, message, outcome)
         self._halted.pop(delivery.lane, None)
         self._tell(delivery.lane, message, reason)
+        await self._count_repair(message, reason)
+
+    async def _count_repair(self, message: Message, reason: Reason) -> None:
+        """A hint of the sweep that found work is an announcement that was lost. Its count is worth no second try."""
+        if isinstance(message, Hint) and message.source is Source.SWEEP and reason is Reason.WRITTEN:
+            try:
+                await self.ports.tallies.add(REPAIRED, message.record.table, self.ports.clock.now().date())
+            except Outcome as outcome:
+                self.ports.telemetry.counted("repair_not_counted", reason=outcome.reason.slug)
 
     async def _end(self, delivery: Delivery, message: Message, outcome: Outcome) -> None:
         match outcome:
