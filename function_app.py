@@ -4,9 +4,11 @@ import azure.functions as func
 
 from functions import (
     bulk_page,
+    change_sweep,
     contact_delete,
     contact_upsert,
     custom_entity_sync,
+    dataverse_inbox,
     dataverse_webhook,
     event_egress,
     journal_seal,
@@ -21,6 +23,8 @@ from functions import (
 app = func.FunctionApp()
 for module in (
     dataverse_webhook,
+    dataverse_inbox,
+    change_sweep,
     contact_upsert,
     contact_delete,
     custom_entity_sync,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from cli.deadletters.listing import first
-from cli.diagnosis import Check, Title, UnhealthyError
+from cli.diagnosis import Check, Title, UnhealthyError, UnprovenError
 from shared.app import ROOT, App
 from shared.domain.change import CONTACT, Lane, RecordKey
 from shared.flows import engagement
@@ -53,6 +53,12 @@ def all_checks() -> tuple[Check, ...]:
             for lane in queues()
         ),
         _check("ledger", "the table can be read", "Check Storage or Storage__tableServiceUri.", ledger),
+        _check(
+            "change-sweep",
+            "every table's token is young enough",
+            "Read `counted change_sweep_cut_short` in the log, and whether the timer runs; docs/flows/sweep.md.",
+            change_sweep,
+        ),
         _check("watermarks", "the table can be read", "Check Storage or Storage__tableServiceUri.", watermarks),
     )
 
@@ -127,6 +133,21 @@ async def ledger(app: App) -> str:
     """Raises Outcome."""
     await app.ports.ledger.get(RecordKey(app.ports.mappings().contact.table, NOBODY))
     return "answers"
+
+
+async def change_sweep(app: App) -> str:
+    """Raises Outcome; UnhealthyError for a stale token, UnprovenError where there is none yet."""
+    tables = [mapping.table for mapping in app.ports.mappings().tables]
+    positions = [await app.sweep.tools.positions.read(table) for table in tables]
+    ages_s = {position.table: position.age_s(app.ports.clock.now()) for position in positions}
+    stale = {table: age_s for table, age_s in ages_s.items() if age_s is not None and age_s > app.sweep.policy.stale_s}
+    if stale:
+        words = ", ".join(f"{table} {age_s / 3600:.0f} h" for table, age_s in sorted(stale.items()))
+        raise UnhealthyError(f"tokens that are too old: {words}")
+    if none := sorted(table for table, age_s in ages_s.items() if age_s is None):
+        raise UnprovenError(f"no token yet: {', '.join(none)}; the sweep reads each table once first")
+    oldest = max(age_s for age_s in ages_s.values() if age_s is not None)
+    return f"{len(tables)} tables, the oldest token of {oldest / 60:.0f} min ago"
 
 
 async def watermarks(app: App) -> str:

@@ -12,6 +12,7 @@ from cli.commands import (
     config,
     dead_letters,
     doctor,
+    drift,
     explain,
     mapping,
     optouts,
@@ -52,6 +53,7 @@ def bridge(
 
 
 app.command("doctor")(doctor.doctor)
+app.command("drift")(drift.drift)
 app.command("explain", no_args_is_help=True)(explain.explain)
 app.add_typer(dead_letters.app, name="deadletters")
 app.add_typer(mapping.app, name="mapping")

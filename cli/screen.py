@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
@@ -93,7 +93,7 @@ def count(number: int, what: str) -> str:
 def plain(value: object) -> Any:  # noqa: ANN401 - whatever JSON may hold
     """What JSON has no word for. Raises TypeError."""
     match value:
-        case datetime():
+        case date():  # a datetime is one, too
             return value.isoformat()
         case Enum():
             return value.value

@@ -17,6 +17,7 @@ from shared.domain.mapping import Privacy, Resource
 from shared.errors import Reason
 from shared.flows.contact import Sight
 from shared.ports import Campaign, Dynamics, Outgoing, Ports, Recorded, Records
+from shared.ports.sweep import NoNotes
 from shared.stores.memory import (
     MemoryDeletions,
     MemoryFamily,
@@ -57,6 +58,7 @@ def stand_ins(ports: Ports, evidence: Evidence, steps: list[Step]) -> Ports:
         journal=MemoryJournal(),
         recollections=_remembered(evidence),
         watermarks=MemoryWatermarks(),
+        opt_out_notes=NoNotes(),
         bus=_Bus(evidence.key, steps),
         telemetry=_Silence(),
         mappings=lambda: evidence.mappings,

@@ -60,6 +60,9 @@ param alarmEmails string
 @description('Ask Campaign for changed opt-outs between two files.')
 param optoutPoll bool = false
 
+@description('Let Dataverse fill the queue dataverse-inbox. Its endpoint knows shared keys only, so the namespace then takes them.')
+param dataverseInbox bool = false
+
 @description('Further app settings, or other values for those below; docs/settings.md lists them all.')
 param moreSettings object = {}
 
@@ -204,6 +207,7 @@ module serviceBus 'modules/service_bus.bicep' = {
     workspaceId: monitor.outputs.workspaceId
     closed: vnetEnabled && serviceBusTier == 'Premium'
     operatorAddresses: operatorAddresses
+    dataverseInbox: dataverseInbox
   }
 }
 
@@ -299,6 +303,7 @@ var bridgeSettings = {
   OPTOUT_FILES_URL: optoutFilesUrl
   OPTOUT_SFTP_KEY: '${secrets}/optout-sftp-key)'
   OPTOUT_SFTP_HOST_KEY: optoutSftpHostKey
+  CHANGE_SWEEP_SCHEDULE: '0 */5 * * * *'
   OPTOUT_FILE_SCHEDULE: '0 */15 * * * *'
   JOURNAL_SEAL_SCHEDULE: '0 20 1 * * *'
   EVENT_EGRESS_SCHEDULE: '0 */5 * * * *'

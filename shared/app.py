@@ -18,6 +18,7 @@ from shared.clients.campaign.export import reader
 from shared.clients.campaign.log_files import LogFileReader
 from shared.clients.campaign.metadata import ResourceMetadata
 from shared.clients.dynamics.bulk import BulkReader
+from shared.clients.dynamics.changes import ChangeTracking
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.context import parse as parse_context
 from shared.clients.dynamics.metadata import TableMetadata
@@ -25,8 +26,10 @@ from shared.clients.dynamics.sample import SampleRows
 from shared.connections import Connections, campaign_config, connect, dynamics_config
 from shared.domain.mapping import Mappings
 from shared.domain.timeline import ActivityTables, Timeline
+from shared.engine.change_sweep import ChangeSweep, SweepPolicy
 from shared.engine.deliver import Engine, Patience
 from shared.engine.event_files import EventFiles
+from shared.engine.inbox import Inbox
 from shared.engine.intake import Doorkeeper
 from shared.engine.optout_timers import OptOutTimers
 from shared.engine.pages import Pages
@@ -36,6 +39,7 @@ from shared.engine.webhook import Webhook
 from shared.errors import Reason
 from shared.mapping_file import MappingError
 from shared.ports import Files, Ports
+from shared.ports.sweep import SweepPorts
 from shared.settings import Settings, SettingsError
 from shared.stores.append_log import AppendLog
 from shared.stores.budget import TableCallCounter
@@ -54,6 +58,7 @@ from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings
 from shared.stores.recollections import TableRecollections
 from shared.stores.resyncs import TableResyncs
+from shared.stores.sweep import TableLedgerPages, TableOptOutNotes, TablePositions, TableTallies
 from shared.stores.tables import TableLedger, TableWatermarks
 from shared.stores.waiting import QueuedOptOuts
 from shared.telemetry import Telemetry
@@ -81,6 +86,8 @@ class App:
     ports: Ports
     engine: Engine
     webhook: Webhook
+    inbox: Inbox
+    sweep: ChangeSweep
     timers: Timers
     dynamics: DynamicsClient
     campaign: CampaignClient
@@ -153,6 +160,8 @@ def build(config: Settings) -> App:
         ports=ports,
         engine=Engine(ports, parts.telemetry, _patience(config)),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
+        inbox=Inbox(ports, parts.telemetry, parse_context),
+        sweep=_sweep(config, connections, ports),
         timers=_timers(config, ports, archive, _event_files(config, connections, ports, parts.timeline)),
         dynamics=parts.dynamics,
         campaign=parts.campaign,
@@ -203,7 +212,22 @@ def _ports(config: Settings, connections: Connections, parts: _Parts) -> Ports:
         mappings=parts.mapping,
         refresh_mapping=parts.mapping.refresh,
         timeline=parts.timeline.rules,
+        opt_out_notes=TableOptOutNotes(tables),
+        tallies=TableTallies(tables),
     )
+
+
+def _sweep(config: Settings, connections: Connections, ports: Ports) -> ChangeSweep:
+    settled, tables = dynamics_config(config), connections.tables
+    tracking = ChangeTracking(settled, connections.to_dynamics, connections.entra, SystemClock().now)
+    tools = SweepPorts(tracking, TableLedgerPages(tables), TablePositions(tables), tracking)
+    policy = SweepPolicy(
+        run_s=config.sweep_run_seconds,
+        grace_s=config.sweep_grace_seconds,
+        stale_s=config.sweep_stale_hours * 3600,
+        most_hints=config.sweep_limit_per_run,
+    )
+    return ChangeSweep(ports, tools, policy)
 
 
 def _dynamics(config: Settings, connections: Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:

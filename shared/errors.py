@@ -34,20 +34,17 @@ class Reason(Enum):
     FLAGS_REMEMBERED = ("flags_remembered", "A deleted contact's opt-out was noted in its tombstone.", "None.")
     OPT_OUTS_DISABLED = ("opt_outs_disabled", "The mapping declares no opt-out pairs.", "None.")
     RECORDED = ("recorded", "E-mail events are in the timeline.", "None.")
+    ADMITTED = ("admitted", "An announcement from Dynamics became hints.", "None.")
+    NOT_USED = ("not_used", "An announcement from Dynamics that changes nothing in Campaign.", "None.")
     NOT_SHOWN = ("not_shown", "E-mail events of kinds that the timeline does not show.", "None.")
     TOO_OLD = (
         "too_old",
         "An e-mail event's contact did not appear in Dynamics within the configured age.",
         "None, or raise EVENT_MAX_AGE_DAYS and replay the event's source.",
     )
-
     PAGE_DONE = ("page_done", "A page of a resync is done, and the next one is ordered.", "None.")
     PAGE_PASSED = ("page_passed", "A resync is beyond this page already.", "None.")
-    RESYNC_STOPPED = (
-        "resync_stopped",
-        "A page of a resync that is paused, cancelled, over or was resumed since; it stops here.",
-        "None. A paused one goes on with `bridge resync resume`.",
-    )
+    RESYNC_STOPPED = ("resync_stopped", "A page of a resync that was paused, ended or resumed meanwhile.", "None.")
 
     # Retry: the same bytes come back later.
     PAGE_UNFINISHED = ("page_unfinished", "A page of a resync needs more time, or somebody else works on it.", "None.")
@@ -145,7 +142,6 @@ class Reason(Enum):
         "Retried for longer than RETRY_MAX_AGE_DAYS.",
         "Find the cause in the earlier reasons; replay.",
     )
-
     MAPPING_UNREADABLE = (
         "mapping_unreadable",
         "The mapping version in force cannot be read; the one that ran before stays.",
@@ -181,7 +177,6 @@ class Reason(Enum):
         "A chain of the opt-out journal does not hold together: something was changed, cut or removed.",
         "`bridge optouts verify` names the place; find out who may write to the container.",
     )
-
     WRONG_LOG_FILE = (
         "wrong_log_file",
         "A log export file does not have the form that TIMELINE_FILE says; it is left where it could not go on.",
@@ -192,7 +187,21 @@ class Reason(Enum):
         "An opt-out is not in both systems, although the days that the mapping's regulation gives are over.",
         "Keep the contact out of mailings; the detail names the system that lacks it, `bridge explain` says why.",
     )
-
+    TOKEN_REFUSED = (
+        "token_refused",
+        "Dynamics refuses a table's change-tracking token as too old; the sweep compares the whole table by itself.",
+        "None, but find out why the sweep did not run for days; `bridge drift` shows how far it is.",
+    )
+    TOKEN_STALE = (
+        "token_stale",
+        "A table's change-tracking token is older than SWEEP_STALE_HOURS; Dynamics refuses it after seven days.",
+        "`counted change_sweep_cut_short` in the log says what keeps the sweep from following.",
+    )
+    ANNOUNCEMENT_FAILED = (
+        "announcement_failed",
+        "Dynamics could not deliver an announcement and gave it up; the sweep finds the change itself.",
+        "If there are many: look at the system jobs in Dynamics, and whether WEBHOOK_URL and its secret still hold.",
+    )
     WRONG_EVENT_SHAPE = (
         "wrong_event_shape",
         "No event of a page of the journal has the form that TIMELINE_FILE says; the page is left where it is.",
@@ -230,11 +239,15 @@ class Reason(Enum):
         "Campaign does not know the address or the organisation.",
         "Check CAMPAIGN_URL; the gateway says why in its answer's code.",
     )
-
     DYNAMICS_MISCONFIGURED = (
         "dynamics_misconfigured",
         "Dataverse does not know the address, the table or a mapped column.",
         "Check DYNAMICS_URL and the mapping's columns; the detail holds Dataverse's code.",
+    )
+    NOT_TRACKED = (
+        "not_tracked",
+        "A mapped table does not track its changes, so nothing finds what an announcement missed.",
+        "Switch change tracking on for the table, or run `bridge provision dynamics`.",
     )
     TIMELINE_TABLES = (
         "timeline_tables",

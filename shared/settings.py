@@ -127,6 +127,19 @@ class Settings(OptOutFileSettings):
     )
     event_run_seconds: float = Field(180, gt=0, description="How long one run of event_egress goes on reading.")
 
+    sweep_run_seconds: float = Field(
+        150, gt=0, le=210, description="How long one run of change_sweep begins new pages; well under functionTimeout."
+    )
+    sweep_limit_per_run: int = Field(
+        10_000, gt=0, description="A run of change_sweep that has sent so many hints begins no new page."
+    )
+    sweep_grace_seconds: float = Field(
+        60, ge=0, description="A change that is younger is hinted by the sweep only after this time."
+    )
+    sweep_stale_hours: float = Field(
+        48, gt=0, description="A change-tracking token that is older raises an alarm, and fails `bridge doctor`."
+    )
+
     @model_validator(mode="after")
     def _bounds(self) -> Settings:
         self.timings()

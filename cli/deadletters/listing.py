@@ -32,6 +32,7 @@ FUNCTIONS = {
     Lane.OPTOUT: "optout_writeback",
     Lane.TIMELINE: "timeline_activity",
     Lane.BULK: "bulk_page",
+    Lane.INBOX: "dataverse_inbox",
 }
 
 

@@ -113,6 +113,10 @@ var rules = [
 // Every timer, with the minutes of silence after which somebody should look: a few times its usual pause.
 var timersAlways = [
   {
+    name: 'change_sweep'
+    minutes: 30
+  }
+  {
     name: 'optout_file'
     minutes: 60
   }

@@ -14,6 +14,9 @@ param closed bool
 
 param operatorAddresses array
 
+@description('Whether Dataverse may send to its queue, with a key that can do nothing else.')
+param dataverseInbox bool
+
 var queues = loadJsonContent('../../shared/queues.json').queues
 var serviceBusDataOwner = '090c5cfd-751d-490a-894a-3ce6f1109419'
 var serviceBusDataSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
@@ -37,7 +40,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
     capacity: tier == 'Premium' ? units : null
   }
   properties: {
-    disableLocalAuth: true
+    disableLocalAuth: !dataverseInbox
     minimumTlsVersion: '1.2'
     publicNetworkAccess: closed && empty(operatorAddresses) ? 'Disabled' : 'Enabled'
   }
@@ -70,6 +73,25 @@ resource lanes 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [for queue 
     maxSizeInMegabytes: 5120
   }
 }]
+
+resource inbox 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' existing = {
+  parent: namespace
+  name: 'dataverse-inbox'
+}
+
+// The one key of the namespace that is meant to be used: it sends to this queue and can do nothing else.
+resource inboxKey 'Microsoft.ServiceBus/namespaces/queues/authorizationRules@2024-01-01' = if (dataverseInbox) {
+  parent: inbox
+  name: 'dataverse'
+  properties: {
+    rights: [
+      'Send'
+    ]
+  }
+  dependsOn: [
+    lanes
+  ]
+}
 
 // The app receives from and sends to every lane, and the platform scales by a queue's length, which only an owner of
 // the queue may read. What it parks it never takes back: a person does, by the bridge command.

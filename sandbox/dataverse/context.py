@@ -17,6 +17,7 @@ from sandbox.dataverse.store import Store, type_column
 from sandbox.dataverse.values import Json, Row, formatted
 
 SIZE_LIMIT_BYTES = 256 * 1024
+QUEUE_LIMIT_BYTES = 192 * 1024
 _DROPPED = ("ParentContext", "InputParameters", "PreEntityImages", "PostEntityImages")
 _NO_USER = "00000000-0000-0000-0000-000000000000"
 _LABELLED = frozenset({*CHOICES, Kind.BOOLEAN, Kind.MULTISELECT, Kind.MONEY})
@@ -33,7 +34,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Step:
-    """A registered, enabled webhook step; `table` None listens to every table, no `filtering` to every column."""
+    """A registered, enabled step; `table` None listens to every table, no `filtering` to every column.
+
+    `limit_bytes`: a larger body goes without its large properties.
+    """
 
     id: str
     name: str
@@ -43,6 +47,7 @@ class Step:
     endpoint_id: str
     auto_delete: bool
     images: tuple[Image, ...]
+    limit_bytes: int = SIZE_LIMIT_BYTES
 
 
 class ContextBuilder:
@@ -56,11 +61,11 @@ class ContextBuilder:
     def body(self, step: Step, event: Event, job_id: str, *, oversize: bool = False) -> tuple[bytes, bool]:
         """The body, and whether its four large properties were left out.
 
-        They are when the payload exceeds 256 KB; `oversize` pretends that it does.
+        They are when the payload exceeds the step's limit; `oversize` pretends that it does.
         """
         full = self._full(step, event, job_id)
         body = dumps(full).encode()
-        if not oversize and len(body) <= SIZE_LIMIT_BYTES:
+        if not oversize and len(body) <= step.limit_bytes:
             return body, False
         return dumps({name: value for name, value in full.items() if name not in _DROPPED}).encode(), True
 

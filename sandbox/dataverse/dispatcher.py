@@ -1,4 +1,4 @@
-"""Sends the queued webhook calls in the background, by the platform's rules of time-out and retry."""
+"""Sends the queued calls and messages in the background, by the platform's rules of time-out and retry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import aiohttp
 
 from sandbox.dataverse.config import DataverseConfig
 from sandbox.dataverse.jobs import Job, Jobs
-from sandbox.dataverse.registration import HEADER_AUTH, KEY_AUTH, auth_pairs
+from sandbox.dataverse.queue_endpoint import post
+from sandbox.dataverse.registration import HEADER_AUTH, KEY_AUTH, QUEUE, auth_pairs
 from sandbox.dataverse.schema import Table
 from sandbox.dataverse.store import Store
 from sandbox.dataverse.values import Row, show_moment
@@ -22,13 +23,17 @@ from sandbox.dataverse.values import Row, show_moment
 _log = logging.getLogger(__name__)
 _RETRIED = frozenset({502, 503, 504})
 _TICK_S = 0.05
+# Documented: a post to a queue is repeated at growing intervals and at last given up. Their number and lengths are
+# the stand-in's own.
+_QUEUE_ATTEMPTS = 6
+_QUEUE_WAIT_S = 2.0
 
 
 class Dispatcher:
     """Takes jobs oldest first, several at once, so the order of arrival is likely but never promised.
 
-    Any 2xx is success. Exactly one more attempt is made, and only after 502, 503 or 504. Everything else fails the
-    job, which is then kept as a row of asyncoperation.
+    Of a webhook any 2xx is success. Exactly one more attempt is made, and only after 502, 503 or 504. Everything else
+    fails the job, which is then kept as a row of asyncoperation. A queue that does not take a message is tried again.
     """
 
     def __init__(
@@ -105,12 +110,26 @@ class Dispatcher:
             await asyncio.wait_for(self._news.wait(), _TICK_S)
 
     async def _deliver(self, job: Job) -> None:
+        endpoint = self._store.get(self._endpoints, job.endpoint_id)
+        if endpoint is not None and endpoint["contract"] == QUEUE:
+            return await self._enqueue(job, endpoint)
         attempts, error = 0, None
         for _ in range(job.copies):
             more, error = await self._call(job)
             attempts += more
         self._jobs.finish(job, attempts, error, show_moment(self._now()))
         _log.info("webhook job %s: %s of %s %s", job.id, job.message, job.table, error or "delivered")
+
+    async def _enqueue(self, job: Job, endpoint: Row) -> None:
+        error, attempts = None, job.attempts + 1
+        for _ in range(job.copies):
+            error = await post(job, endpoint, self._host, self._config.organization_id)
+        if error is not None and attempts < _QUEUE_ATTEMPTS:
+            now = self._now()
+            self._jobs.postpone(job, attempts, now.timestamp() + _QUEUE_WAIT_S**attempts, show_moment(now))
+        else:
+            self._jobs.finish(job, attempts, error, show_moment(self._now()))
+        _log.info("queue job %s: %s of %s %s", job.id, job.message, job.table, error or "delivered")
 
     async def _call(self, job: Job) -> tuple[int, str | None]:
         """Call once, and once more after a gateway error; returns the attempts and the error, None for success."""

@@ -1,4 +1,4 @@
-"""System jobs of webhooks: the queue that survives a restart, and their public side as rows of asyncoperation."""
+"""System jobs of webhooks and queues: what survives a restart, and their public side as rows of asyncoperation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _UNEXPECTED = -2147220970
 
 @dataclass(frozen=True)
 class Job:
-    """One webhook call to be made. `due`: seconds since the epoch; `held`: may go once a later job has gone."""
+    """One call to be made, or one message to be sent.
+
+    `due`: seconds since the epoch; `held`: may go once a later job has gone.
+    """
 
     id: str
     step_id: str
@@ -40,6 +43,7 @@ class Job:
     due: float = 0.0
     held: bool = False
     state: str = READY
+    attempts: int = 0
 
 
 class Jobs:
@@ -89,6 +93,19 @@ class Jobs:
     def waiting(self) -> int:
         """How many jobs are not sent yet."""
         return int(self._store.db.execute("SELECT count(*) FROM _job WHERE state = ?", (READY,)).fetchone()[0])
+
+    def postpone(self, job: Job, attempts: int, due: float, modified_on: str) -> None:
+        """The job waits: it is due again at that time."""
+        waiting = {
+            "statecode": 1,
+            "statuscode": 10,
+            "retrycount": attempts,
+            "modifiedon": modified_on,
+            "versionnumber": self._store.next_version(),
+        }
+        with self._store.transaction():
+            self._store.db.execute("UPDATE _job SET attempts = ?, due = ? WHERE id = ?", (attempts, due, job.id))
+            self._store.update(self._asyncoperation, job.id, waiting)
 
     def finish(self, job: Job, attempts: int, error: str | None, completed_on: str) -> None:
         """Close the job: a success may delete its public row, a failure is kept there with its reason."""
@@ -141,4 +158,5 @@ def _job(row: dict[str, Any]) -> Job:
         due=row["due"],
         held=bool(row["held"]),
         state=row["state"],
+        attempts=row["attempts"],
     )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
-from sandbox.dataverse.context import ContextBuilder, Image, Step
+from sandbox.dataverse.context import QUEUE_LIMIT_BYTES, SIZE_LIMIT_BYTES, ContextBuilder, Image, Step
 from sandbox.dataverse.events import Event
 from sandbox.dataverse.faults import Faults
 from sandbox.dataverse.jobs import LOST, READY, Job, Jobs
-from sandbox.dataverse.registration import names
+from sandbox.dataverse.registration import QUEUE, names
 from sandbox.dataverse.schema import Schema
 from sandbox.dataverse.store import Store
 from sandbox.dataverse.values import Row, show_moment
@@ -91,6 +91,7 @@ class Pipeline:
             self._schema.tables["sdkmessageprocessingstepimage"],
             {"sdkmessageprocessingstepid": row["sdkmessageprocessingstepid"]},
         )
+        endpoint = self._store.get(self._schema.tables["serviceendpoint"], row["eventhandler"]) or {}
         return Step(
             id=row["sdkmessageprocessingstepid"],
             name=row["name"] or "",
@@ -100,6 +101,7 @@ class Pipeline:
             endpoint_id=row["eventhandler"],
             auto_delete=bool(row["asyncautodelete"]),
             images=tuple(Image(i["entityalias"], i["imagetype"], names(i["attributes"])) for i in images),
+            limit_bytes=QUEUE_LIMIT_BYTES if endpoint.get("contract") == QUEUE else SIZE_LIMIT_BYTES,
         )
 
 

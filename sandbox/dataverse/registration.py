@@ -1,4 +1,4 @@
-"""Checks on rows that register webhooks, so that a registration which could never fire is refused at once."""
+"""Checks on rows that register endpoints, so that a registration which could never fire is refused at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from sandbox.dataverse.schema import Schema
 from sandbox.dataverse.store import Store
 from sandbox.dataverse.values import Row
 
-WEBHOOK = 8
-KEY_AUTH, HEADER_AUTH, QUERY_AUTH = 4, 5, 6
+QUEUE, WEBHOOK = 2, 8
+SAS_KEY_AUTH, KEY_AUTH, HEADER_AUTH, QUERY_AUTH = 2, 4, 5, 6
+JSON_FORMAT = 2
 MESSAGES = ("Create", "Update", "Delete")
 PRE_IMAGE, POST_IMAGE, BOTH_IMAGES = 0, 1, 2
 _POST_OPERATION, _ASYNCHRONOUS = 40, 1
@@ -41,8 +42,10 @@ def check(schema: Schema, store: Store, table: str, row: Row) -> None:
 
 
 def _check_endpoint(_schema: Schema, _store: Store, row: Row) -> None:
+    if row.get("contract") == QUEUE:
+        return _check_queue(row)
     if row.get("contract") != WEBHOOK:
-        raise not_offered(f"service endpoints of contract {row.get('contract')} (only 8, Webhook)")
+        raise not_offered(f"service endpoints of contract {row.get('contract')} (only 2, Queue, and 8, Webhook)")
     if row.get("authtype") not in (KEY_AUTH, HEADER_AUTH, QUERY_AUTH):
         raise invalid_value("A webhook's authtype is 4 (WebhookKey), 5 (HttpHeader) or 6 (HttpQueryString).")
     if not str(row.get("url") or "").startswith(("http://", "https://")):
@@ -51,6 +54,18 @@ def _check_endpoint(_schema: Schema, _store: Store, row: Row) -> None:
         raise invalid_value("A webhook needs an authvalue.")
     if row["authtype"] != KEY_AUTH:
         auth_pairs(row["authvalue"])
+
+
+def _check_queue(row: Row) -> None:
+    if row.get("authtype") != SAS_KEY_AUTH:
+        raise not_offered(f"queues with authtype {row.get('authtype')} (only 2, SAS Key)")
+    if row.get("messageformat") != JSON_FORMAT:
+        raise not_offered(f"message format {row.get('messageformat')} (only 2, Json)")
+    if not str(row.get("namespaceaddress") or "").startswith("sb://"):
+        raise invalid_value("A queue needs a namespaceaddress, sb://NAMESPACE.")
+    lacking = [name for name in ("path", "saskeyname", "saskey") if not row.get(name)]
+    if lacking:
+        raise invalid_value(f"A queue needs {', '.join(lacking)}.")
 
 
 def _check_step(schema: Schema, store: Store, row: Row) -> None:

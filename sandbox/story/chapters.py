@@ -74,6 +74,18 @@ async def outage(book: Book) -> None:
     await book.expect("they arrive when it is back", lambda: _names(book, (2, 3), "Changed in the outage"))
 
 
+async def unheard(book: Book) -> None:
+    """Dynamics loses an announcement; its own list of changes still has it."""
+    book.open("An announcement is lost, and the sweep finds the change")
+    await book.world.host.fire("change_sweep")
+    await book.expect("the sweep has read the tables once", lambda: book.world.host.heard.counted["change_sweep"] > 0)
+    await book.people.dynamics_fault({"target": "webhook", "effect": "lose", "count": 1})
+    await book.people.change(book.contacts[13], lastname="Unheard 13")
+    await book.world.host.fire("change_sweep")
+    await book.expect("the profile has the new name", lambda: _names(book, (13,), "Unheard"))
+    await book.expect("bridge drift finds nothing out of line", lambda: book.bridge("drift"))
+
+
 async def opted_out(book: Book) -> None:
     """Opt-outs both ways: at once from Dynamics, by the daily file from Campaign."""
     book.open("People opt out, in Dynamics and in Campaign")
@@ -170,6 +182,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     created,
     changed,
     outage,
+    unheard,
     opted_out,
     engaged,
     logged,

@@ -10,7 +10,7 @@ CONTACT = "contact"
 
 
 class Lane(StrEnum):
-    """One plain queue per kind of work. The names are those of queues.json."""
+    """One plain queue per kind of work. The names are those of queues.json. `INBOX` alone is filled by Dataverse."""
 
     CONTACT_UPSERT = "contact-upsert"
     CONTACT_DELETE = "contact-delete"
@@ -18,6 +18,7 @@ class Lane(StrEnum):
     OPTOUT = "optout"
     TIMELINE = "timeline"
     BULK = "bulk"
+    INBOX = "dataverse-inbox"
     PARKED = "parked"
 
 
@@ -40,6 +41,8 @@ class Source(StrEnum):
     CHECK = "check"
     POLL = "poll"
     RESYNC = "resync"
+    INBOX = "inbox"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, order=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from shared.domain.change import Hint, Lane, Why
+from shared.domain.change import Hint, Why
 from shared.domain.contact import Contact, Profile
 from shared.domain.effects import (
     CreateProfile,
@@ -18,11 +18,12 @@ from shared.domain.effects import (
 )
 from shared.domain.ledger import Absent, Claim, LedgerRow, Unknown
 from shared.domain.mapping import DeleteMode, Desired, WhenFilteredOut
-from shared.engine import counterpart
+from shared.engine import counterpart, deletion_limit
 from shared.engine.kin import Kin
 from shared.engine.lanes import send_hints
+from shared.engine.optout_notes import note_created
 from shared.engine.reading import mapping_of, read_row
-from shared.errors import Halt, Outcome, Park, Reason, Retry, RetryAsVerify, Uncertain
+from shared.errors import Outcome, Park, Reason, Retry, RetryAsVerify, Uncertain
 from shared.flows import contact, deletion
 from shared.flows.contact import Seen, Sight, Situation
 from shared.ports import Ports
@@ -48,6 +49,7 @@ class Turn:
         self.token = f"{ports.random.getrandbits(64):016x}"
         self.kin = Kin(ports, mappings, hint, self.token)
         self.row: LedgerRow  # the ledger row as this turn last stored it
+        self.seen: Contact | None = None  # the Dynamics row as last read under the claim
         self.sent_at = ports.clock.now()
         self.sent = self.created = False
         self.flags_seen = False
@@ -85,7 +87,8 @@ class Turn:
         return await read_row(self.ports, self.mapping, self.hint.record.id)
 
     async def _desired(self) -> Desired | None:
-        desired = contact.wanted(self.hint, await self._row(), self.mapping)
+        row = self.seen = await self._row()
+        desired = contact.wanted(self.hint, row, self.mapping)
         if desired is not None and self.orphan is not None:
             self.orphan = await self.kin.orphan(desired.parents, self.row.parents)
         return None if self.orphan is not None else desired
@@ -183,6 +186,8 @@ class Turn:
         now = await self._desired()  # 8: an opt-out that came while we sent, or that only the tombstone knew
         if now is not None and any(value != (name in effect.opted_out) for name, value in now.opted_out.items()):
             await self._send_opt_out_hint()
+        elif now is not None and self.seen is not None:
+            await note_created(self.ports, self.mapping, self.seen)
         return Sight.IN_LINE
 
     async def _look_up_refused(self, desired: Desired | None) -> Seen:
@@ -194,8 +199,7 @@ class Turn:
         return seen
 
     async def _delete(self, effect: RequestPrivacyDelete | DeleteProfile) -> None:
-        if not await self.ports.deletions.take(self.mapping.table, self.mapping.deletes_per_hour):
-            raise self._over_limit()
+        await deletion_limit.take(self.ports, self.mapping, self.hint)
         stored = await self.ports.ledger.put(deletion.announced(self.row, effect, self.ports.clock.now()))
         if stored is None:
             raise Retry(Reason.LEDGER_RACE, after_s=self._jitter_s())
@@ -205,12 +209,6 @@ class Turn:
             await self.counterpart.delete(effect.handle)
         else:
             await self.ports.campaign.request_privacy_delete(effect.contact_id, effect.name, self.mapping.privacy)
-
-    def _over_limit(self) -> Outcome:
-        """Only the deletion lane halts: a deletion met in another lane must not hold back upserts."""
-        if self.hint.lane is Lane.CONTACT_DELETE:
-            return Halt(Reason.DELETE_LIMIT)
-        return Retry(Reason.DELETE_LIMIT, after_s=600 * self.ports.random.uniform(1, 2))
 
     async def _pass_on_opt_outs(self, desired: Desired | None) -> None:
         """An announced creation that met a profile already there: its opt-outs are the opt-out lane's to compare."""

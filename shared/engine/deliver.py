@@ -25,12 +25,18 @@ M = TypeVar("M", Hint, FactChunk, PageOrder)
 Work = Callable[[], Awaitable[Reason]]
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 900.0
+LONGEST_URGENT_WAIT_S = 120.0  # after an outage opt-outs and deletions are back long before the rest
 HALT_S = 60.0
 PRIORITIES = {
     Lane.OPTOUT: Priority.FIRST,
     Lane.CONTACT_DELETE: Priority.FIRST,
     Lane.BULK: Priority.LAST,
 }
+REPAIRED = "repaired"  # a tally: what only the sweep found
+URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
+# A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
+# hours would make thousands of messages come together every minute.
+BUSY = (Reason.CAMPAIGN_BUSY, Reason.DYNAMICS_BUSY)
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,15 @@ class Engine:
             return await self._end(delivery, message, outcome)
         self._halted.pop(delivery.lane, None)
         self._tell(delivery.lane, message, reason)
+        await self._count_repair(message, reason)
+
+    async def _count_repair(self, message: Message, reason: Reason) -> None:
+        """A hint of the sweep that found work is an announcement that was lost. Its count is worth no second try."""
+        if isinstance(message, Hint) and message.source is Source.SWEEP and reason is Reason.WRITTEN:
+            try:
+                await self.ports.tallies.add(REPAIRED, message.record.table, self.ports.clock.now().date())
+            except Outcome as outcome:
+                self.ports.telemetry.counted("repair_not_counted", reason=outcome.reason.slug)
 
     async def _end(self, delivery: Delivery, message: Message, outcome: Outcome) -> None:
         match outcome:
@@ -135,7 +150,7 @@ class Engine:
                 self._raise_alarm(delivery.lane, outcome)
                 await self._again(delivery, message, outcome, HALT_S * (1 + self.ports.random.random()))
             case Retry():
-                await self._again(delivery, message, outcome, self._wait_s(message, outcome))
+                await self._again(delivery, message, outcome, self._wait_s(delivery.lane, message, outcome))
             case _:
                 raise outcome
 
@@ -148,11 +163,13 @@ class Engine:
         await send_again(self.ports, delivery.lane, _next(message, outcome), after_s)
         self._tell(delivery.lane, message, outcome.reason, outcome.detail, again_in_s=after_s)
 
-    def _wait_s(self, message: Message, outcome: Outcome) -> float:
-        if outcome.after_s is not None:
+    def _wait_s(self, lane: Lane, message: Message, outcome: Outcome) -> float:
+        if outcome.after_s is not None and outcome.reason not in BUSY:
             return outcome.after_s
+        longest_s = LONGEST_URGENT_WAIT_S if lane in URGENT else LONGEST_WAIT_S
         waited_s = (self.ports.clock.now() - message.first_seen).total_seconds()
-        return back_off_s(FIRST_WAIT_S, LONGEST_WAIT_S, message.attempt, waited_s) * self.ports.random.uniform(0.5, 1.5)
+        wait_s = back_off_s(FIRST_WAIT_S, longest_s, message.attempt, waited_s) * self.ports.random.uniform(0.5, 1.5)
+        return max(outcome.after_s or 0, wait_s)
 
     async def _park(self, delivery: Delivery, reason: Reason, detail: str, message: Message | None = None) -> None:
         properties = {"reason": reason.slug, "lane": str(delivery.lane), "detail": detail[:500]}

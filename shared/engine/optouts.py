@@ -13,6 +13,7 @@ from shared.domain.optout import Configuration
 from shared.domain.recollection import OwnOptIn, Recollection, about_to_write_row, carried, changed_at, heard
 from shared.engine.claims import RecordClaim
 from shared.engine.optout_journal import entries, entries_gone
+from shared.engine.optout_notes import note
 from shared.engine.reading import read_row
 from shared.errors import Outcome, Reason, Retry, Uncertain
 from shared.flows import optout
@@ -74,6 +75,7 @@ class OptOutTurn:
             sides = await self._with_news(await self.remembered(contact, profile))
             decision = optout.decide(sides)
             if not decision.effects:
+                await note(self.ports, self.mapping, contact)
                 return Reason.UNCHANGED
             if optout.too_early(sides, decision, self.ports.clock.now()):
                 raise Retry(Reason.CHANGED_JUST_NOW, after_s=optout.ANNOUNCED_WITHIN.total_seconds())
@@ -81,6 +83,10 @@ class OptOutTurn:
                 await self.claim.take()
                 continue
             if await self._carry_out(sides, decision):
+                if not any(isinstance(effect, WriteOptOuts) for effect in decision.effects):
+                    await note(
+                        self.ports, self.mapping, contact
+                    )  # else the row is another by now, and is announced as such
                 return Reason.WRITTEN
             tries += 1
         raise Retry(Reason.ROW_CHANGED)

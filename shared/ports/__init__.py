@@ -28,6 +28,7 @@ from shared.ports.stores import (
     SealedDay,
     Watermarks,
 )
+from shared.ports.sweep import NoNotes, NoTallies, OptOutNotes, Tallies
 from shared.ports.systems import BadEvent, Campaign, Dynamics, EmailEvents, EventPage, Recorded, Records
 
 __all__ = [
@@ -99,3 +100,5 @@ class Ports:
     mappings: Callable[[], Mappings]
     refresh_mapping: Callable[[], Awaitable[None]] = unchanged
     timeline: TimelineRules = field(default_factory=TimelineRules)
+    opt_out_notes: OptOutNotes = field(default_factory=NoNotes)
+    tallies: Tallies = field(default_factory=NoTallies)

@@ -222,7 +222,6 @@ def test_the_app_may_do_to_each_queue_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("name", "symbol", "key", "wanted"),
     [
-        ("modules/service_bus.bicep", "namespace", "disableLocalAuth", True),
         ("modules/host_storage.bicep", "account", "allowSharedKeyAccess", False),
         ("modules/data_storage.bicep", "account", "allowSharedKeyAccess", False),
         ("modules/host_storage.bicep", "account", "allowBlobPublicAccess", False),
@@ -237,6 +236,13 @@ def test_the_app_may_do_to_each_queue_what_it_does() -> None:
 )
 def test_no_key_or_password_opens_anything(name: str, symbol: str, key: str, wanted: bool) -> None:
     assert bicep(name).resource(symbol).body["properties"][key] is wanted
+
+
+def test_the_brokers_keys_are_for_dataverse_alone_and_off_unless_asked_for() -> None:
+    file = bicep("modules/service_bus.bicep")
+    assert file.resource("namespace").body["properties"]["disableLocalAuth"] == "!dataverseInbox"
+    assert file.resource("inboxKey").body["properties"]["rights"] == ["Send"]
+    assert re.search(r"^param dataverseInbox bool = false$", MAIN.text, re.MULTILINE)
 
 
 def _files() -> list[Bicep]:

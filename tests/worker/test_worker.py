@@ -73,6 +73,13 @@ CALLS: dict[str, dict[str, Any]] = {
         "kind": "service_bus",
         "payload": {"message_id": "m2", "body": "nonsense"},
     },
+    "change_sweep": {"function": "change_sweep", "argument": "timer", "kind": "timer", "payload": {}},
+    "dataverse_inbox": {
+        "function": "dataverse_inbox",
+        "argument": "message",
+        "kind": "service_bus",
+        "payload": {"message_id": "m3", "body": "nonsense"},
+    },
     "event_egress": {"function": "event_egress", "argument": "timer", "kind": "timer", "payload": {}},
     "journal_seal": {"function": "journal_seal", "argument": "timer", "kind": "timer", "payload": {}},
     "ledger_checks": {"function": "ledger_checks", "argument": "timer", "kind": "timer", "payload": {}},
@@ -168,12 +175,12 @@ def test_the_webhook_asks_dataverse_to_come_back_while_the_broker_is_down(real: 
     assert (answer.error, answer.status) == ("", "503")
 
 
-@pytest.mark.parametrize("call", ["hint", "custom hint", "facts"])
+@pytest.mark.parametrize("call", ["hint", "custom hint", "facts", "dataverse_inbox"])
 def test_a_message_that_cannot_be_parked_fails_so_that_the_broker_keeps_it(real: Run, call: str) -> None:
     assert real.answers[call].error.startswith("BusUnavailableError: parked")
 
 
-@pytest.mark.parametrize("timer", ["event_egress", "journal_seal", "ledger_checks", "optout_file"])
+@pytest.mark.parametrize("timer", ["change_sweep", "event_egress", "journal_seal", "ledger_checks", "optout_file"])
 def test_a_timer_that_reaches_nobody_ends_early_and_says_so(real: Run, timer: str) -> None:
     assert real.answers[timer] == Answer("")
     assert re.search(rf'bridge counted {{"what": "{timer}_cut_short", "reason": "\w+_unreachable"', real.log)

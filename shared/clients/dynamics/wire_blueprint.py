@@ -25,6 +25,7 @@ _PRE_IMAGE, _POST_IMAGE = 0, 1
 _OPTION_PREFIX = 72700
 _IDS = uuid.UUID("d0a1b9a4-3f0e-5b7c-8e57-2f6b0b7f0d3a")
 _METADATA = ("prvReadEntity", "prvReadAttribute", "prvReadRelationship", "prvReadOptionSet")
+_WATCHED = ("asyncoperation", "sdkmessageprocessingstep")  # which announcements failed, and whether they were ours
 _ACTIVITY_RIGHTS = ("Create", "Read", "Write", "Append", "Assign")
 
 
@@ -127,6 +128,7 @@ class Blueprint:
         written = [Grant(table, "Write") for table in self.written]
         activities = [Grant(table.name, right) for table in self.tables.tables.values() for right in _ACTIVITY_RIGHTS]
         tasks = [Grant("task", right) for right in _ACTIVITY_RIGHTS]
+        read += [Grant(table, "Read") for table in _WATCHED]
         return [*read, *written, Grant("contact", "Read"), Grant("contact", "AppendTo"), *activities, *tasks]
 
     def _webhook(self) -> Iterator[Part]:

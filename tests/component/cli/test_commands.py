@@ -14,6 +14,7 @@ from tests.unit.cli.samples import VALUES
     "command",
     [
         ["doctor"],
+        ["drift"],
         ["explain"],
         ["explain", "contact"],
         ["plan"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from cli.provisioning import Deed, Step, preview, provision, remove
 from sandbox import dataverse as stand_in
 from sandbox.tls import Tls, ensure_tls
 from shared.clients.dynamics.auth import MsalTokens
+from shared.clients.dynamics.changes import ChangeTracking
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.provisioning import Desk
@@ -51,6 +52,7 @@ class Company:
     dynamics: DynamicsClient
     own: Desk
     login: tuple[Any, ...]
+    tracking: ChangeTracking
 
     def blueprint(self, **changes: Any) -> Blueprint:
         wanted = {
@@ -93,7 +95,8 @@ async def company(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Co
     http, tokens, admins = Http(), MsalTokens(own), MsalTokens(admin)
     dynamics = DynamicsClient(own, http, tokens, lambda: Mappings(MAPPING), now)
     login = (admin, http, admins, now)
-    yield Company(server, http, Desk(*login), dynamics, Desk(own, http, tokens, now), login)
+    tracking = ChangeTracking(own, http, tokens, now)
+    yield Company(server, http, Desk(*login), dynamics, Desk(own, http, tokens, now), login, tracking)
     for each in (tokens, admins, http):
         await each.close()
     await server.stop()
@@ -224,6 +227,9 @@ async def test_the_role_is_enough_for_all_that_the_bridge_does(company: Company)
     orders = [RecordActivity(fact, key, task) for fact, key in zip(facts, ids, strict=True)]
     for _ in range(2):
         assert await company.dynamics.record_activities(orders) == [Recorded.DONE] * 4
+    assert contact_id in (await company.tracking.page("contact", None, 100)).changed
+    failed = await company.tracking.since(now() - timedelta(minutes=5), 10)
+    assert all(job.table == "contact" for job in failed)
     entries = await company.dynamics.timeline(contact_id)
     assert sorted(entry.kind for entry in entries) == sorted([*(t.name for t in ADOBE_TABLES.tables.values()), "task"])
     assert {entry.state for entry in entries} == {"open", "completed"}

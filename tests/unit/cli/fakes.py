@@ -31,9 +31,12 @@ from shared.domain.mapping import Mappings, Privacy, Resource
 from shared.domain.metadata import ResourceInfo, TableInfo
 from shared.domain.optout_file import Folder, RemoteFile
 from shared.domain.resync import Scope
+from shared.domain.sweep import ChangePage, Phase, Position
+from shared.engine.change_sweep import ChangeSweep, SweepPolicy
 from shared.engine.resync import Resync
 from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded
+from shared.ports.sweep import SweepPorts
 from shared.settings import Settings, read
 from shared.stores.append_log import AppendLog
 from shared.stores.dead_letters import Copy, DeadLetters
@@ -52,6 +55,7 @@ from shared.stores.memory import (
     MemoryWatermarks,
 )
 from shared.stores.memory_resyncs import MemoryIdLists, MemoryResyncs
+from shared.stores.sweep_memory import MemoryLedgerPages, MemoryPositions, MemoryTallies
 from shared.stores.withdrawal import Take
 from shared.telemetry import Telemetry
 from shared.timeline_file import ADOBE_TABLES
@@ -413,6 +417,32 @@ class FakeBus:
         self.lanes += [lane] * len(messages)
 
 
+class FakePositions(MemoryPositions):
+    """A sweep that has just run; `age` is how long ago."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock, self.age = clock, timedelta(minutes=5)
+
+    async def read(self, table: str) -> Position:
+        now = self.clock.now()
+        return self.stored.get(table, Position(table, Phase.FOLLOW, token="t", token_at=now - self.age))
+
+
+class FakeChanges:
+    """The `TrackedChanges` port: all rows on one page."""
+
+    def __init__(self, app: FakeApp) -> None:
+        self._app = app
+
+    async def page(self, table: str, asked: str | None, size: int) -> ChangePage:
+        row = self._app.dynamics.row
+        return ChangePage((row.id,) if row is not None else (), (), "t", last=True)
+
+    async def gone(self, record: RecordKey) -> bool:
+        return True
+
+
 class FakeApp:
     """The parts, to be set up and looked at; `app()` is what a command gets. Counts how often it was closed."""
 
@@ -431,8 +461,10 @@ class FakeApp:
         self.archive: Any = None
         self.ledger = MemoryLedger()
         self.bulk, self.resyncs, self.id_lists = FakeBulk(), MemoryResyncs(), MemoryIdLists()
+        self.tallies = MemoryTallies()
         self.values = dict(VALUES)
         self.clock = FakeClock()
+        self.positions = FakePositions(self.clock)
         self.bus = FakeBus()
         self.mapping = MAPPING
         self.mapping_unknown: Exception | None = None
@@ -469,7 +501,12 @@ class FakeApp:
             telemetry=Telemetry(),
             mappings=lambda: Mappings(self.mapping, self.entities),
             refresh_mapping=self._refresh_mapping,
+            tallies=self.tallies,
         )
+
+    def sweep(self) -> ChangeSweep:
+        tools = SweepPorts(FakeChanges(self), MemoryLedgerPages(self.ledger), self.positions, jobs=None)  # type: ignore[arg-type]
+        return ChangeSweep(self.ports(), tools, SweepPolicy())
 
     def build(self, settings: Settings) -> App:
         self.built += 1
@@ -479,6 +516,8 @@ class FakeApp:
             ports=self.ports(),
             engine=unused,
             webhook=unused,
+            inbox=unused,
+            sweep=self.sweep(),
             timers=unused,
             dynamics=self.dynamics,
             campaign=self.campaign,
