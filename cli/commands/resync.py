@@ -35,10 +35,12 @@ MOST_PARTITIONS = 32
 class StartByDefault(TyperGroup):
     """`bridge resync TABLE` is `bridge resync start TABLE`."""
 
+    by_default = "start"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the library's own context
         """A first word that is no command is the table's name."""
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["start", *args]
+            args = [self.by_default, *args]
         return super().parse_args(ctx, args)
 
 
