@@ -31,13 +31,15 @@ check: test
 unit: install ## The tests
 	@$(BIN)/pytest -n 3 --dist loadgroup
 
-simulate: install ## A long run of the protocol's simulation: 200,000 histories
+simulate: install ## A long run of the protocol's simulation: 200,000 histories, and a resync of 100,000 contacts
 	@$(BIN)/python -m tests.simulation.many 200000
+	@RESYNC_ROWS=100000 $(BIN)/pytest -n 0 --timeout 1800 tests/simulation/test_resync.py -k three_times
 
 bench: install ## Ratios against a bare loop that sends the same requests; takes some minutes
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.timeline
 	@$(BIN)/python -m bench.optout_file
+	@$(BIN)/python -m bench.resync
 
 lint: install ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -60,6 +62,8 @@ lock: ## Pin the dependencies anew (needs uv)
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 pyproject.toml -o requirements.txt
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@echo "checkov==3.3.30" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-policies.txt
+	@echo "airbyte-source-microsoft-dataverse==1.0.2" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-bench-airbyte.txt
+	@echo "dlt==1.31.0" | uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --python-version 3.11 - -o requirements-bench-dlt.txt
 
 clean: ## Forget what was installed and what the sandbox kept
 	@rm -rf $(VENV) node_modules .sandbox .build

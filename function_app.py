@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from functions import (
+    bulk_page,
     change_sweep,
     contact_delete,
     contact_upsert,
@@ -29,6 +30,7 @@ for module in (
     custom_entity_sync,
     optout_writeback,
     timeline_activity,
+    bulk_page,
     optout_file,
     optout_poll,
     optout_deadlines,

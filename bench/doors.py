@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from bench.parallel import in_parallel
 from bench.stand_ins import StandIns
 from sandbox.dataverse import ADMIN
 
+MOST_AT_ONCE = 1000
+YEARS_BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
 AT_ONCE = 8  # as many as the stand-in announces at once
 LOOK_AGAIN_S = 0.1
 
@@ -74,6 +77,27 @@ class Doors:
         await in_parallel(create_one, range(count), AT_ONCE)
         return ids
 
+    async def silence(self) -> None:
+        """From now on Dynamics announces nothing."""
+        await self._call("POST", f"{self._dynamics}/_sandbox/faults", json={"target": "webhook", "effect": "lose"})
+
+    async def create_many(self, count: int, city: str) -> None:
+        """New contacts, a thousand a request, which came over three years as it seems."""
+        url = f"{self._dynamics}/api/data/v9.2/contacts/Microsoft.Dynamics.CRM.CreateMultiple"
+        kind = {"@odata.type": "Microsoft.Dynamics.CRM.contact"}
+        for start in range(0, count, MOST_AT_ONCE):
+            numbers = range(start, min(start + MOST_AT_ONCE, count))
+            rows = [
+                {**_row(number), **kind, "address1_city": city, "overriddencreatedon": _day(number)}
+                for number in numbers
+            ]
+            await self._call("POST", url, json={"Targets": rows}, headers=self._authorised)
+
+    async def storm(self, refusals: int, retry_after_s: int) -> None:
+        """The next reads of contacts are refused, so many of them."""
+        fault = {"target": "api", "effect": "throttle", "count": refusals, "retry_after": retry_after_s}
+        await self._call("POST", f"{self._dynamics}/_sandbox/faults", json={**fault, "path": "/contacts"})
+
     async def change(self, contact_ids: Sequence[str], city: str) -> None:
         """One change a contact, of one mapped column; returns when Dynamics has taken them all."""
 
@@ -117,6 +141,10 @@ class Doors:
 
 def _contact_reads(http: Mapping[str, int]) -> int:
     return sum(count for kind, count in http.items() if kind.startswith("GET") and "contact" in kind)
+
+
+def _day(number: int) -> str:
+    return f"{YEARS_BEGIN + timedelta(days=number * 37 % 1000):%Y-%m-%dT00:00:00Z}"
 
 
 def _row(number: int) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -13,8 +13,9 @@ from cli.kinship import Kinship, gather_kin
 from cli.load_rate import Rate, measured_rate
 from cli.rehearsal import Rehearsal, rehearse
 from shared.app import App
+from shared.clients.budget import SHARE_OF_LAST
 from shared.clients.dynamics.sample import Total
-from shared.domain.change import RecordKey, Why
+from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.contact import Contact, Profile
 from shared.domain.ledger import LedgerRow, Present
 from shared.domain.mapping import Mapping, Mappings
@@ -49,7 +50,8 @@ class FirstLoad:
 
     `waiting`: rows of the sample that need a parent which is not in Campaign yet, and are counted as if it were.
     `rate`, `seconds` None: nothing was measured. `per_day`: CAMPAIGN_CALLS_PER_DAY; 0: no budget. `days` is then set
-    where the load does not fit into one. `asked`: engine calls that the plan itself made.
+    where the load does not fit into one, of whose calls it may use SHARE_OF_LAST. `asked`: engine calls that the plan
+    itself made.
     """
 
     table: str
@@ -80,11 +82,16 @@ class _Sample:
 
 @dataclass(frozen=True)
 class Choice:
-    """`sample`: rows to try. `per_second`: engine calls; None: as measured. `rows`: as told; None: as counted."""
+    """`sample`: rows to try. `per_second`: engine calls; None: as measured. `rows`: as told; None: as counted.
+
+    `condition`: only rows for which it holds, in Dataverse's words. `ids`: only these rows.
+    """
 
     sample: int
     per_second: float | None = None
     rows: int | None = None
+    condition: str | None = None
+    ids: Sequence[str] | None = None
 
 
 async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None]) -> FirstLoad:
@@ -96,8 +103,7 @@ async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None
     mappings = app.ports.mappings()
     mapping = mapped(mappings, table)
     before = app.campaign.engine_calls
-    total = Total(choice.rows, at_least=False) if choice.rows is not None else await app.inspection.sample.total(table)
-    rows = await app.inspection.sample.rows(table, mapping.columns, mapping.lookup_columns, choice.sample)
+    total, rows = await _rows(app, mapping, choice)
     sample = _Sample()
     for row in rows:
         await _try(app, mappings, mapping, row, sample)
@@ -116,11 +122,34 @@ async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None
         rate=rate,
         seconds=calls / rate.per_second if rate else None,
         per_day=per_day,
-        days=calls / per_day if per_day and calls > per_day else None,
+        days=calls / (per_day * SHARE_OF_LAST) if per_day and calls > per_day * SHARE_OF_LAST else None,
         guardrails=guardrails(mappings, mapping),
         warnings=tuple(warnings(mappings, mapping)),
         asked=app.campaign.engine_calls - before,
     )
+
+
+def bounded(found: FirstLoad, rows_per_second: float | None) -> FirstLoad:
+    """The same where no more rows a second are worked on; rows in line do not count. Pure."""
+    if rows_per_second is None or not found.sampled:
+        return found
+    share = sum(tally.rows for tally in found.tallies if tally.calls) / found.sampled
+    seconds = found.rows.rows * share / rows_per_second
+    if seconds <= (found.seconds or 0.0):
+        return found
+    return replace(found, rate=Rate(found.engine_calls / seconds, "as --rate bounds it"), seconds=seconds)
+
+
+async def _rows(app: App, mapping: Mapping, choice: Choice) -> tuple[Total, list[Contact]]:
+    """How many there are, and those to try."""
+    if choice.ids is not None:
+        found = await app.dynamics.read_many(mapping.table, choice.ids[: choice.sample])
+        return Total(len(choice.ids), at_least=False), list(found.values())
+    source, asked = app.inspection.sample, choice.condition
+    rows = await source.rows(mapping.table, mapping.columns, mapping.lookup_columns, choice.sample, asked)
+    if choice.rows is not None:
+        return Total(choice.rows, at_least=False), rows
+    return await source.total(mapping.table, asked), rows
 
 
 async def _try(app: App, mappings: Mappings, mapping: Mapping, row: Contact, sample: _Sample) -> None:
@@ -129,13 +158,14 @@ async def _try(app: App, mappings: Mappings, mapping: Mapping, row: Contact, sam
     ledger = await app.ports.ledger.get(key)
     kin = await gather_kin(app.ports, mappings, ledger, row, below=False)
     evidence = Evidence(key, mappings, ledger, row, Sight.UNSEEN, app.ports.clock.now(), _as_if_there(kin))
-    told = await rehearse(app.ports, evidence, Why.UPSERT)
+    hint = Hint("rehearsal/resync", key, Why.UPSERT, Source.RESYNC, evidence.now)
+    told = await rehearse(app.ports, evidence, Why.UPSERT, hint)
     if told.ending == "open":
         started = app.ports.clock.now()
         profile, former = await look_up(app.ports, mapping, ledger, row)
         sample.looks_s.append((app.ports.clock.now() - started).total_seconds() / (1 + len(former)))
         evidence = replace(evidence, profile=profile, former=former)
-        told = await rehearse(app.ports, evidence, Why.UPSERT)
+        told = await rehearse(app.ports, evidence, Why.UPSERT, hint)
     kind = _kind(told, evidence)
     sample.rows[kind] += 1
     sample.calls[kind] += told.calls

@@ -20,6 +20,7 @@ from cli.commands import (
     privacy,
     provision,
     reasons,
+    resync,
     sandbox,
     timeline,
 )
@@ -57,6 +58,7 @@ app.command("explain", no_args_is_help=True)(explain.explain)
 app.add_typer(dead_letters.app, name="deadletters")
 app.add_typer(mapping.app, name="mapping")
 app.command("plan", no_args_is_help=True)(plan.plan)
+app.add_typer(resync.app, name="resync")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(provision.app, name="provision")
 app.command("timeline")(timeline.timeline)

@@ -17,6 +17,7 @@ from shared.clients.campaign.events import JournalEvents
 from shared.clients.campaign.export import reader
 from shared.clients.campaign.log_files import LogFileReader
 from shared.clients.campaign.metadata import ResourceMetadata
+from shared.clients.dynamics.bulk import BulkReader
 from shared.clients.dynamics.changes import ChangeTracking
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.context import parse as parse_context
@@ -31,6 +32,8 @@ from shared.engine.event_files import EventFiles
 from shared.engine.inbox import Inbox
 from shared.engine.intake import Doorkeeper
 from shared.engine.optout_timers import OptOutTimers
+from shared.engine.pages import Pages
+from shared.engine.resync import Resync
 from shared.engine.timers import Timers
 from shared.engine.webhook import Webhook
 from shared.errors import Reason
@@ -45,6 +48,7 @@ from shared.stores.dead_letters import DeadLetters
 from shared.stores.deletions import HourlyDeletions
 from shared.stores.family import TableFamily
 from shared.stores.file_ledger import TableFileLedger
+from shared.stores.id_lists import BlobIdLists
 from shared.stores.journal import BlobJournal
 from shared.stores.journal_archive import BlobArchive
 from shared.stores.journal_proof import BlobSeals
@@ -53,6 +57,7 @@ from shared.stores.letter_desk import LetterDesk
 from shared.stores.live_mapping import LiveMapping
 from shared.stores.mappings import BlobMappings
 from shared.stores.recollections import TableRecollections
+from shared.stores.resyncs import TableResyncs
 from shared.stores.sweep import TableLedgerPages, TableOptOutNotes, TablePositions, TableTallies
 from shared.stores.tables import TableLedger, TableWatermarks
 from shared.stores.waiting import QueuedOptOuts
@@ -92,6 +97,8 @@ class App:
     mappings: BlobMappings
     tables: ActivityTables
     archive: BlobArchive
+    bulk: BulkReader
+    resync: Resync
     close: Callable[[], Awaitable[None]]
     event_folder: Files | None = None
 
@@ -99,6 +106,11 @@ class App:
     def optout_timers(self) -> OptOutTimers:
         """The opt-out lane's own timers; they keep nothing between two runs."""
         return OptOutTimers(self.ports, polls=self.settings.optout_poll)
+
+    @property
+    def pages(self) -> Pages:
+        """What works on a resync's pages; it keeps nothing between two of them."""
+        return Pages(self.ports, self.engine, self.resync.runs, self.bulk, self.resync.ids)
 
 
 _app: App | None = None
@@ -159,6 +171,8 @@ def build(config: Settings) -> App:
         mappings=mappings,
         tables=parts.timeline.tables,
         archive=archive,
+        bulk=BulkReader(dynamics_config(config), connections.to_dynamics, connections.entra, SystemClock().now),
+        resync=Resync(ports, TableResyncs(connections.tables), BlobIdLists(connections.blobs)),
         close=connections.close,
         event_folder=connections.event_files,
     )

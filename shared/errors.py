@@ -42,8 +42,12 @@ class Reason(Enum):
         "An e-mail event's contact did not appear in Dynamics within the configured age.",
         "None, or raise EVENT_MAX_AGE_DAYS and replay the event's source.",
     )
+    PAGE_DONE = ("page_done", "A page of a resync is done, and the next one is ordered.", "None.")
+    PAGE_PASSED = ("page_passed", "A resync is beyond this page already.", "None.")
+    RESYNC_STOPPED = ("resync_stopped", "A page of a resync that was paused, ended or resumed meanwhile.", "None.")
 
     # Retry: the same bytes come back later.
+    PAGE_UNFINISHED = ("page_unfinished", "A page of a resync needs more time, or somebody else works on it.", "None.")
     CLAIMED = ("claimed", "Another worker holds the record's claim.", "None.")
     LEDGER_RACE = ("ledger_race", "Another worker changed the ledger row at the same moment.", "None.")
     PRIVACY_PENDING = (
@@ -138,7 +142,6 @@ class Reason(Enum):
         "Retried for longer than RETRY_MAX_AGE_DAYS.",
         "Find the cause in the earlier reasons; replay.",
     )
-
     MAPPING_UNREADABLE = (
         "mapping_unreadable",
         "The mapping version in force cannot be read; the one that ran before stays.",
@@ -174,7 +177,6 @@ class Reason(Enum):
         "A chain of the opt-out journal does not hold together: something was changed, cut or removed.",
         "`bridge optouts verify` names the place; find out who may write to the container.",
     )
-
     WRONG_LOG_FILE = (
         "wrong_log_file",
         "A log export file does not have the form that TIMELINE_FILE says; it is left where it could not go on.",
@@ -185,7 +187,6 @@ class Reason(Enum):
         "An opt-out is not in both systems, although the days that the mapping's regulation gives are over.",
         "Keep the contact out of mailings; the detail names the system that lacks it, `bridge explain` says why.",
     )
-
     TOKEN_REFUSED = (
         "token_refused",
         "Dynamics refuses a table's change-tracking token as too old; the sweep compares the whole table by itself.",
@@ -238,7 +239,6 @@ class Reason(Enum):
         "Campaign does not know the address or the organisation.",
         "Check CAMPAIGN_URL; the gateway says why in its answer's code.",
     )
-
     DYNAMICS_MISCONFIGURED = (
         "dynamics_misconfigured",
         "Dataverse does not know the address, the table or a mapped column.",

@@ -9,10 +9,15 @@ from enum import Enum
 
 
 class Priority(Enum):
-    """`FIRST`: opt-outs and deletions. They wait behind nothing else, and the call budget never refuses them."""
+    """In the order in which calls get their turn.
+
+    `FIRST`: opt-outs and deletions. They wait behind nothing else, and the call budget never refuses them. `LAST`: a
+    resync. It waits behind everything else, and the call budget leaves a share to the others.
+    """
 
     FIRST = "first"
     NORMAL = "normal"
+    LAST = "last"
 
 
 _current: ContextVar[Priority] = ContextVar("priority", default=Priority.NORMAL)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.fact import EmailEvent, Fact, FactChunk
+from shared.domain.resync import PageOrder
 
 VERSION = 1
-Message = Hint | FactChunk
+Message = Hint | FactChunk | PageOrder
 Text = Annotated[str, Field(max_length=300)]
 
 
@@ -59,12 +60,37 @@ class _Chunk(_Model):
     facts: list[_Fact]
 
 
-_MESSAGE: TypeAdapter[_Hint | _Chunk] = TypeAdapter(Annotated[_Hint | _Chunk, Field(discriminator="kind")])
+class _Page(_Model):
+    v: Literal[1]
+    kind: Literal["page"]
+    run: Annotated[str, Field(pattern=r"^[0-9a-z-]{1,60}$")]
+    partition: Annotated[int, Field(ge=0)]
+    page: Annotated[int, Field(ge=0)]
+    epoch: Annotated[int, Field(ge=1)]
+    first_seen: AwareDatetime
+    attempt: int = 0
+
+
+_MESSAGE: TypeAdapter[_Hint | _Chunk | _Page] = TypeAdapter(
+    Annotated[_Hint | _Chunk | _Page, Field(discriminator="kind")]
+)
 
 
 def encode(message: Message) -> bytes:
     """The inverse of `decode`."""
-    return (_hint_out(message) if isinstance(message, Hint) else _chunk_out(message)).model_dump_json().encode()
+    return _out(message).model_dump_json().encode()
+
+
+def _out(message: Message) -> _Hint | _Chunk | _Page:
+    match message:
+        case Hint():
+            return _hint_out(message)
+        case FactChunk():
+            return _chunk_out(message)
+        case PageOrder():
+            return _page_out(message)
+        case _:
+            assert_never(message)
 
 
 def decode(body: bytes) -> Message:
@@ -74,7 +100,15 @@ def decode(body: bytes) -> Message:
     except ValidationError as error:
         places = {".".join(str(part)[:40] for part in e["loc"]) or "message": e["type"] for e in error.errors()}
         raise UnreadableError("; ".join(f"{place}: {kind}" for place, kind in sorted(places.items())[:5])) from None
-    return _hint_in(message) if isinstance(message, _Hint) else _chunk_in(message)
+    match message:
+        case _Hint():
+            return _hint_in(message)
+        case _Chunk():
+            return _chunk_in(message)
+        case _Page():
+            return _page_in(message)
+        case _:
+            assert_never(message)
 
 
 def decode_hint(body: bytes) -> Hint:
@@ -90,6 +124,14 @@ def decode_facts(body: bytes) -> FactChunk:
     message = decode(body)
     if not isinstance(message, FactChunk):
         raise UnreadableError("kind: not facts")
+    return message
+
+
+def decode_bulk(body: bytes) -> Hint | PageOrder:
+    """Raises UnreadableError, also for a message that neither orders a page nor names a row."""
+    message = decode(body)
+    if isinstance(message, FactChunk):
+        raise UnreadableError("kind: neither a page nor a hint")
     return message
 
 
@@ -141,3 +183,20 @@ def _chunk_in(m: _Chunk) -> FactChunk:
         Fact(f.id, f.event, f.contact, f.campaign, f.delivery, f.at, f.tracking_url, f.mirror_page_url) for f in m.facts
     )
     return FactChunk(m.id, facts, m.first_seen, m.attempt)
+
+
+def _page_out(order: PageOrder) -> _Page:
+    return _Page(
+        v=VERSION,
+        kind="page",
+        run=order.run,
+        partition=order.partition,
+        page=order.page,
+        epoch=order.epoch,
+        first_seen=order.first_seen,
+        attempt=order.attempt,
+    )
+
+
+def _page_in(m: _Page) -> PageOrder:
+    return PageOrder(m.run, m.partition, m.page, m.epoch, m.first_seen, m.attempt)

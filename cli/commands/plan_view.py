@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cli import screen
 from cli.first_load import FirstLoad, Kind, Tally
+from shared.clients.budget import SHARE_OF_LAST
 
 KINDS = {
     Kind.INSERT: "inserted",
@@ -22,9 +23,9 @@ KINDS = {
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
-def load(found: FirstLoad) -> Iterator[RenderableType]:
+def load(found: FirstLoad, what: str = "First load") -> Iterator[RenderableType]:
     """From the rows to what they cost."""
-    yield Text.assemble((f"First load of {found.table}", "bold"), f", by mapping {found.mapping}\n")
+    yield Text.assemble((f"{what} of {found.table}", "bold"), f", by mapping {found.mapping}\n")
     at_least = "at least " if found.rows.at_least else ""
     yield Text(f"Dynamics has {at_least}{screen.count(found.rows.rows, 'row')}.")
     if found.rows.at_least:
@@ -56,7 +57,8 @@ def _cost(found: FirstLoad, at_least: str) -> Iterator[Text]:
         yield Text(f"Time: about {at_least}{duration(found.seconds)}, at {found.rate.per_second:,.1f} a second.")
         yield Text(f"  The rate: {found.rate.source}.")
     if found.days is not None:
-        yield Text(f"CAMPAIGN_CALLS_PER_DAY is {found.per_day:,}: that alone makes it {found.days:.1f} days or more.")
+        share = f"{SHARE_OF_LAST:.0%} of them are for a load"
+        yield Text(f"CAMPAIGN_CALLS_PER_DAY is {found.per_day:,}, {share}: at least {found.days:.1f} days.")
 
 
 def _bounds(found: FirstLoad) -> Iterator[RenderableType]:

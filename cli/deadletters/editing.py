@@ -44,6 +44,8 @@ def _target(document: dict[str, Any], fact: str | None) -> tuple[dict[str, Any],
         if fact is not None:
             raise EditError("this is a hint; leave out --fact")
         return document, HINT_FIELDS
+    if document["kind"] == "page":
+        raise EditError("this orders a page of a resync; `bridge resync resume` orders it anew")
     facts = document["facts"]
     found = [one for one in facts if fact in (None, one["id"])]
     if len(found) != 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from cli.deadletters.choice import readable
 from cli.deadletters.posting import lane_for
 from cli.deadletters.view import Line, line
 from cli.evidence import Evidence, UnmappedTableError, gather
@@ -16,6 +17,7 @@ from cli.rehearsal import Rehearsal, rehearse
 from shared.app import App
 from shared.domain.change import CONTACT, Hint, Lane
 from shared.domain.fact import FactChunk
+from shared.domain.resync import PageOrder
 from shared.errors import Reason, Retry
 from shared.flows import engagement
 from shared.stores.letter import DeadLetter
@@ -24,7 +26,7 @@ from shared.wire import UnreadableError, decode_facts, decode_hint
 Verdict = Literal["would_apply", "already_settled", "still_failing", "would_wait", "unknown"]
 # Letters of this many are looked at together: their rows share a read.
 AT_ONCE = 50
-REHEARSED = (Lane.CONTACT_UPSERT, Lane.CONTACT_DELETE, Lane.CUSTOM_ENTITY, Lane.OPTOUT, Lane.TIMELINE)
+REHEARSED = (Lane.CONTACT_UPSERT, Lane.CONTACT_DELETE, Lane.CUSTOM_ENTITY, Lane.OPTOUT, Lane.TIMELINE, Lane.BULK)
 APPLIED = {Reason.WRITTEN.slug, Reason.REREAD.slug, Reason.FLAGS_REMEMBERED.slug}
 ONLY_A_WRITE = "Only a write can tell whether it is still so."
 # Only the other side knows whether it still refuses; while nothing changed here there is no cause to expect otherwise.
@@ -79,6 +81,8 @@ class Forecaster:
         if letter.lane is None:
             return _of(letter, "still_failing", "It names no lane, so nobody knows where to send it: discard it.")
         lane = lane_for(letter, body if body != letter.body else None)
+        if isinstance(readable(body), PageOrder):
+            return _of(letter, "unknown", "A page of a resync; `bridge resync resume` orders it anew.")
         if lane not in REHEARSED:
             return _of(letter, "unknown", f"Work of the lane {lane} is not rehearsed.")
         try:

@@ -31,6 +31,7 @@ FUNCTIONS = {
     Lane.CUSTOM_ENTITY: "custom_entity_sync",
     Lane.OPTOUT: "optout_writeback",
     Lane.TIMELINE: "timeline_activity",
+    Lane.BULK: "bulk_page",
     Lane.INBOX: "dataverse_inbox",
 }
 

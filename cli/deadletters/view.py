@@ -10,10 +10,10 @@ from datetime import datetime
 from cli.deadletters.choice import readable, table_of
 from cli.reason_register import Entry, entry
 from shared.domain.change import Hint, Lane
-from shared.domain.fact import FactChunk
+from shared.domain.resync import PageOrder
 from shared.stores.letter import LINEAGE, MARKS, DeadLetter, Place, Property
 from shared.stores.letter_desk import Edit
-from shared.wire import UnreadableError, decode
+from shared.wire import Message, UnreadableError, decode
 
 # Properties that the bridge or the broker writes; a foreign sender's may hold anything.
 OUR_PROPERTIES = MARKS | LINEAGE
@@ -106,9 +106,12 @@ def _body(body: bytes, *, show_values: bool) -> object:
             "source": message.source,
             "by": message.by,
         }
+    if isinstance(message, PageOrder):
+        place = {"run": message.run, "partition": message.partition, "page": message.page, "epoch": message.epoch}
+        return {"kind": "page", **_history(message), **place}
     facts: object = message.facts if show_values else dict(Counter(str(fact.event) for fact in message.facts))
     return {"kind": "facts", **_history(message), "count": len(message.facts), "facts": facts}
 
 
-def _history(message: Hint | FactChunk) -> dict[str, object]:
+def _history(message: Message) -> dict[str, object]:
     return {"id": message.id, "first_seen": message.first_seen, "attempt": message.attempt}

@@ -101,6 +101,15 @@ resource operatorLog 'Microsoft.Storage/storageAccounts/blobServices/containers@
   }
 }
 
+// Lists of row ids that an operator had brought into line.
+resource resyncs 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
+  parent: blobs
+  name: 'resyncs'
+  properties: {
+    publicAccess: 'None'
+  }
+}
+
 resource ageing 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
   parent: account
   name: 'default'

@@ -18,6 +18,8 @@ from shared.priority import Priority
 logger = logging.getLogger(f"bridge.{__name__}")
 
 BLOCK = 100
+# Of the day's calls a resync may use so much: the rest is for what people change meanwhile.
+SHARE_OF_LAST = 0.8
 # What was refused during a day comes back over this time, not all at once.
 SPREAD_S = 1800.0
 
@@ -36,12 +38,16 @@ class CallCounter(Protocol):
 
 @dataclass
 class _Reserved:
-    """What this process may still call on `day`. `beyond`: over the budget, for urgent calls only."""
+    """What this process may still call on `day`. `beyond`: over the budget, for urgent calls only.
+
+    `spent_for_last`: what is left is not for a resync.
+    """
 
     day: date
     within: int = 0
     beyond: int = 0
     spent: bool = False
+    spent_for_last: bool = False
 
 
 class CallBudget:
@@ -101,6 +107,8 @@ class CallBudget:
         if self._reserved.day != today:
             self._reserved = _Reserved(today)
         reserved = self._reserved
+        if reserved.spent_for_last and priority.current() is Priority.LAST:
+            raise self._refusal()
         if reserved.within:
             reserved.within -= 1
         elif _urgent() and reserved.beyond:
@@ -112,7 +120,11 @@ class CallBudget:
         return today
 
     async def _reserve(self, reserved: _Reserved) -> None:
-        if not reserved.spent:
+        if priority.current() is Priority.LAST:
+            share = int(self._per_day * SHARE_OF_LAST)
+            reserved.within = await self._counter.reserve(reserved.day, self._block, share)
+            reserved.spent_for_last = not reserved.within
+        elif not reserved.spent:
             reserved.within = await self._counter.reserve(reserved.day, self._block, self._per_day)
             reserved.spent = not reserved.within
         if reserved.spent and _urgent():

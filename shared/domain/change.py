@@ -32,7 +32,7 @@ class Why(StrEnum):
 
 
 class Source(StrEnum):
-    """The way in."""
+    """The way in. A resync writes as a first load does, also the fields that updates leave alone."""
 
     WEBHOOK = "webhook"
     FILE = "file"
@@ -40,6 +40,7 @@ class Source(StrEnum):
     FLOW = "flow"
     CHECK = "check"
     POLL = "poll"
+    RESYNC = "resync"
     INBOX = "inbox"
     SWEEP = "sweep"
 

@@ -135,6 +135,12 @@ class FieldRow:
         return self.value.columns
 
     @property
+    def wants_labels(self) -> bool:
+        """Whether a value may travel as its label."""
+        source = self.value
+        return not isinstance(source, Constant) and (source.picklist is Picklist.LABEL or source.lookup is Lookup.NAME)
+
+    @property
     def source(self) -> str:
         """Where the value comes from, for people: a column's name, a template or a constant."""
         return str(self.value)

@@ -67,7 +67,8 @@ class LedgerRow:
     `witness`: a deletion was seen. `generation`: the incarnation, part of the privacy request's name. `flags`: the
     opt-outs that were TRUE when the profile went. `check_at`: when to verify even if nobody hints. `parents`: the
     records that this one was last sent under. `found_by`: its key in Campaign, where that is not the row's id: a row
-    that is gone can no longer say it.
+    that is gone can no longer say it. `once`: the digest of the fields that only a creation or a resync writes, as
+    last sent.
     """
 
     key: RecordKey
@@ -80,6 +81,7 @@ class LedgerRow:
     check_at: datetime | None = None
     parents: frozenset[RecordKey] = frozenset()
     found_by: str | None = None
+    once: str | None = None
     etag: str | None = None
 
     @property

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shared.domain import filters
 from shared.domain.change import RecordKey
-from shared.domain.contact import Contact, Profile, Value
+from shared.domain.contact import Contact
 from shared.domain.conversion import LOOKUPS, ColumnType, Target, TargetType, Types, text
+from shared.domain.desired import Desired, agree, digest
 from shared.domain.field_row import Constant, FieldRow, FromColumn, FromTemplate, Lookup, Picklist, TooLong
 from shared.domain.filters import Filter
 from shared.domain.optout import OptOutRules
@@ -116,38 +115,6 @@ class Privacy:
 
 
 @dataclass(frozen=True)
-class Desired:
-    """What a record should be. `opted_out`: by Campaign attribute. `key`: how it is found; `parents`: those it needs.
-
-    `fields`: all of them, for a creation or a resync. `updates`: those that follow a change; `digest` is theirs.
-    `truncated`: fields whose text was cut. `overlong`, `unconvertible`: fields whose value must not be sent (too long;
-    not of the field's type). They are still in `fields`, as Dynamics has them: whoever writes must look here first.
-    """
-
-    fields: MappingOf[str, Value]
-    updates: MappingOf[str, Value]
-    digest: str
-    opted_out: MappingOf[str, bool]
-    key: str
-    parents: frozenset[RecordKey] = frozenset()
-    truncated: frozenset[str] = frozenset()
-    overlong: frozenset[str] = frozenset()
-    unconvertible: frozenset[str] = frozenset()
-
-    def differs_from(self, profile: Profile) -> bool:
-        """Whether an update would change a field."""
-        return any(not agree(profile.fields.get(name), value) for name, value in self.updates.items())
-
-    def opt_outs_differ_from(self, profile: Profile) -> bool:
-        """Whether any mapped opt-out has another value on the other side."""
-        return any(
-            profile.opted_out[name].value != value
-            for name, value in self.opted_out.items()
-            if name in profile.opted_out
-        )
-
-
-@dataclass(frozen=True)
 class Mapping:
     """One table pair. `version` names the file's content, so that a decision can say which one it followed.
 
@@ -207,6 +174,11 @@ class Mapping:
         return frozenset(pair.column for pair in self.opt_outs)
 
     @property
+    def wants_labels(self) -> bool:
+        """Whether anything looks at the labels of values; a filter may, by naming one."""
+        return self.filters is not None or any(row.wants_labels for row in self.field_rows)
+
+    @property
     def may_hide(self) -> bool:
         """Whether a record can outlive its parent, unseen."""
         return any(link.required and not link.cascade for link in self.links)
@@ -233,11 +205,14 @@ class Mapping:
     def desired(self, contact: Contact) -> Desired:
         """Total: every row has a desired record. Whether it takes part is another question: `kept_out`."""
         filled = {row.target: row.filled(contact, self.types) for row in self.field_rows}
-        updates = {row.target: filled[row.target].value for row in self.field_rows if row.apply_updates}
+        fields = {target: one.value for target, one in filled.items()}
+        updates = {row.target: fields[row.target] for row in self.field_rows if row.apply_updates}
+        once = {target: value for target, value in fields.items() if target not in updates}
         return Desired(
-            fields={target: one.value for target, one in filled.items()},
+            fields=fields,
             updates=updates,
             digest=digest(contact.id, updates),
+            once=digest(contact.id, once) if once else None,
             opted_out=self.opted_out(contact),
             key=contact.id if self.key_is_id else text(contact.columns.get(self.key_column)),
             parents=self.parents(contact),
@@ -283,14 +258,3 @@ class Mappings:
     def has_children(self, table: str) -> bool:
         """Whether records of a mapped table would be hidden without one of this table."""
         return any(table in mapping.required_parents for mapping in self.entities)
-
-
-def agree(one: Value, other: Value) -> bool:
-    """Whether two values of a field are the same. Campaign shows an empty field as an empty text."""
-    return (None if one == "" else one) == (None if other == "" else other)
-
-
-def digest(contact_id: str, fields: MappingOf[str, Value]) -> str:
-    """Names the content without holding it. The id salts it, so that equal values of two people do not look alike."""
-    content = json.dumps([contact_id, fields], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()

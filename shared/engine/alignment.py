@@ -32,12 +32,18 @@ MOST_ROUNDS = 6  # look, create, look again, update, create: more means that som
 
 
 class Turn:
-    """`run` is called once. The steps' numbers are the protocol's. Raises Drop for a table that is not mapped."""
+    """`run` is called once. The steps' numbers are the protocol's. Raises Drop for a table that is not mapped.
 
-    def __init__(self, ports: Ports, hint: Hint, delivery_count: int) -> None:
+    `at_hand`: what step 1 would read, where somebody just read it for many records at once.
+    """
+
+    def __init__(
+        self, ports: Ports, hint: Hint, delivery_count: int, at_hand: tuple[LedgerRow, Contact | None] | None = None
+    ) -> None:
         self.ports = ports
         self.hint = hint
         self.delivery_count = delivery_count
+        self.at_hand = at_hand
         mappings = ports.mappings()
         self.mapping = mapping_of(mappings, hint.record.table)
         self.token = f"{ports.random.getrandbits(64):016x}"
@@ -74,26 +80,15 @@ class Turn:
         return reason
 
     async def _look(self) -> Situation:
-        ledger = await self.ports.ledger.get(self.hint.record)
-        row = await self._row()
-        kept_out = self.mapping.kept_out(row) if row is not None else None
-        return Situation(
-            self.hint,
-            self.delivery_count,
-            ledger,
-            desired=self.mapping.desired(row) if row is not None and kept_out is None else None,
-            now=self.ports.clock.now(),
-            filtered_out=kept_out,
-            delete_mode=self.mapping.delete_mode,
-            addressable=self.mapping.resource is None,
-        )
+        ledger, row = self.at_hand or (await self.ports.ledger.get(self.hint.record), await self._row())
+        return contact.situation(self.hint, self.delivery_count, ledger, row, self.mapping, self.ports.clock.now())
 
     async def _row(self) -> Contact | None:
         return await read_row(self.ports, self.mapping, self.hint.record.id)
 
     async def _desired(self) -> Desired | None:
         row = self.seen = await self._row()
-        desired = self.mapping.desired(row) if row is not None and self.mapping.kept_out(row) is None else None
+        desired = contact.wanted(self.hint, row, self.mapping)
         if desired is not None and self.orphan is not None:
             self.orphan = await self.kin.orphan(desired.parents, self.row.parents)
         return None if self.orphan is not None else desired
@@ -233,7 +228,9 @@ class Turn:
         await self._pass_on_opt_outs(desired)
         if desired is None or self.created:  # without it Campaign deleted or hid its children
             await self.kin.doubt_children()
-        row = contact.stored(before, self.row, desired, self.mapping, parents_there=self.parents_there)
+        row = contact.stored(
+            before, self.row, desired, self.mapping, parents_there=self.parents_there, created=self.created
+        )
         if await self.ports.ledger.put(row) is None:  # 9
             await self._distrust()
         else:

@@ -11,6 +11,7 @@ from shared import priority, tracing
 from shared.domain.back_off import back_off_s
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
+from shared.domain.resync import PageOrder
 from shared.engine import optouts, timeline
 from shared.engine.alignment import Turn
 from shared.engine.lanes import send_again
@@ -18,14 +19,19 @@ from shared.errors import Drop, Halt, Outcome, Park, Reason, Retry, RetryAsVerif
 from shared.ports import Outgoing, Ports
 from shared.priority import Priority
 from shared.telemetry import Telemetry
-from shared.wire import Message, UnreadableError, decode_facts, decode_hint
+from shared.wire import Message, UnreadableError, decode_bulk, decode_facts, decode_hint, encode
 
-M = TypeVar("M", Hint, FactChunk)
+M = TypeVar("M", Hint, FactChunk, PageOrder)
 Work = Callable[[], Awaitable[Reason]]
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 900.0
 LONGEST_URGENT_WAIT_S = 120.0  # after an outage opt-outs and deletions are back long before the rest
 HALT_S = 60.0
+PRIORITIES = {
+    Lane.OPTOUT: Priority.FIRST,
+    Lane.CONTACT_DELETE: Priority.FIRST,
+    Lane.BULK: Priority.LAST,
+}
 REPAIRED = "repaired"  # a tally: what only the sweep found
 URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
 # A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
@@ -81,6 +87,25 @@ class Engine:
             return await self._park(delivery, Reason.MALFORMED, str(error))
         await self._settle(delivery, chunk, lambda: timeline.record(self.ports, chunk, self.patience.event))
 
+    async def bulk(self, delivery: Delivery, work: Callable[[PageOrder], Awaitable[Reason]]) -> None:
+        """A page of a resync, or a row of one that its page could not settle."""
+        try:
+            message = decode_bulk(delivery.body)
+        except UnreadableError as error:
+            return await self._park(delivery, Reason.MALFORMED, str(error))
+        if isinstance(message, Hint):
+            return await self.record(delivery)
+        order = self._started(delivery, message)
+        await self._settle(delivery, order, lambda: work(order))
+
+    async def row_settled(self, hint: Hint, reason: Reason) -> None:
+        """A row of a page, in the bulk lane: told like a message of its own."""
+        self._tell(Lane.BULK, hint, reason)
+
+    async def row_ended(self, hint: Hint, outcome: Outcome) -> None:
+        """A row of a page that is not settled: from here on it is a message of its own."""
+        await self._end(Delivery(Lane.BULK, encode(hint), hint.message_id, 1), hint, outcome)
+
     async def _hint(self, delivery: Delivery, work: Callable[[Hint], Awaitable[Reason]]) -> None:
         try:
             hint = self._started(delivery, decode_hint(delivery.body))
@@ -99,7 +124,7 @@ class Engine:
         try:
             self._heed_halt(delivery.lane)
             await self.ports.refresh_mapping()
-            with priority.of(Priority.FIRST if delivery.lane in URGENT else Priority.NORMAL):
+            with priority.of(PRIORITIES.get(delivery.lane, Priority.NORMAL)):
                 reason = await work()
         except Outcome as outcome:
             return await self._end(delivery, message, outcome)
@@ -189,5 +214,6 @@ class Engine:
 def _next(message: Message, outcome: Outcome) -> Message:
     """The copy that comes back. After a write of unknown outcome it must trust nothing."""
     if isinstance(message, Hint) and isinstance(outcome, RetryAsVerify):
-        return replace(message, why=Why.VERIFY, source=Source.FLOW, attempt=message.attempt + 1)
+        source = message.source if message.source is Source.RESYNC else Source.FLOW
+        return replace(message, why=Why.VERIFY, source=source, attempt=message.attempt + 1)
     return replace(message, attempt=message.attempt + 1)

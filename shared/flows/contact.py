@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from shared.domain.change import Hint, Source, Why
-from shared.domain.contact import Profile
+from shared.domain.contact import Contact, Profile
 from shared.domain.effects import CreateProfile, LookUpProfile, ProfileEffect, UpdateProfile
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Timings, Unknown
 from shared.domain.mapping import DeleteMode, Desired, Mapping, WhenFilteredOut
@@ -53,6 +53,11 @@ class Situation:
         )
 
     @property
+    def as_first_load(self) -> bool:
+        """A resync writes as a first load does: also the fields that updates leave alone."""
+        return self.hint.source is Source.RESYNC
+
+    @property
     def expects_none(self) -> bool:
         """No profile should be there: a tombstone, or a creation that nobody has worked on.
 
@@ -69,6 +74,31 @@ class Situation:
         return self.hint.why is Why.DELETE or self.ledger.witness or self.filtered_out is not None
 
 
+def situation(
+    hint: Hint, delivery_count: int, ledger: LedgerRow, row: Contact | None, mapping: Mapping, now: datetime
+) -> Situation:
+    """Step 1: what was read, as the mapping sees it."""
+    kept_out = mapping.kept_out(row) if row is not None else None
+    return Situation(
+        hint,
+        delivery_count,
+        ledger,
+        desired=wanted(hint, row, mapping),
+        now=now,
+        filtered_out=kept_out,
+        delete_mode=mapping.delete_mode,
+        addressable=mapping.resource is None,
+    )
+
+
+def wanted(hint: Hint, row: Contact | None, mapping: Mapping) -> Desired | None:
+    """What the row's record should be; None: there should be none, or nobody cares."""
+    if row is None or mapping.kept_out(row) is not None:
+        return None
+    desired = mapping.desired(row)
+    return desired.as_first_load() if hint.source is Source.RESYNC else desired
+
+
 def settled(s: Situation) -> Reason | None:
     """Step 3: why nothing needs doing, or None."""
     if s.filtered_out is WhenFilteredOut.LEAVE:
@@ -78,6 +108,8 @@ def settled(s: Situation) -> Reason | None:
     if s.hint.why is Why.DELETE:
         return Reason.STILL_THERE
     same = s.ledger.state == Present(s.desired.digest) and s.ledger.found_by in (None, s.desired.key)
+    if s.as_first_load and s.desired.once not in (None, s.ledger.once):
+        return None
     return Reason.UNCHANGED if s.trusted and same else None
 
 
@@ -134,7 +166,7 @@ def decide(s: Situation, desired: Desired, profile: Seen) -> list[ProfileEffect]
 
 
 def stored(
-    s: Situation, row: LedgerRow, desired: Desired | None, mapping: Mapping, *, parents_there: bool
+    s: Situation, row: LedgerRow, desired: Desired | None, mapping: Mapping, *, parents_there: bool, created: bool
 ) -> LedgerRow:
     """Step 9: the row when the work is done, given as claimed. `desired` None: the record is gone.
 
@@ -145,10 +177,11 @@ def stored(
     row = replace(row, claim=None, check_at=check_at)
     if desired is None:
         hidden = mapping.may_hide and not parents_there
-        return replace(row, state=Unknown()) if hidden else replace(row, state=Absent(), parents=frozenset())
+        return replace(row, state=Unknown()) if hidden else replace(row, state=Absent(), parents=frozenset(), once=None)
     found_by = None if mapping.key_is_id else desired.key
+    once = desired.once if created or s.as_first_load else row.once
     state = Present(desired.digest)
-    return replace(row, state=state, flags=frozenset(), parents=desired.parents, found_by=found_by)
+    return replace(row, state=state, flags=frozenset(), parents=desired.parents, found_by=found_by, once=once)
 
 
 def was_there(s: Situation) -> bool:

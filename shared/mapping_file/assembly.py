@@ -34,7 +34,7 @@ def _contact(table: ContactTable, file: file_models.File, version: str) -> Mappi
         delete_mode=table.delete_mode,
         deletes_per_hour=table.deletes_per_hour,
         when_filtered_out=table.when_filtered_out,
-        filters=None if table.filters is None else _filter(table.filters),
+        filters=None if table.filters is None else filter_tree(table.filters),
     )
 
 
@@ -53,7 +53,7 @@ def _entity(table: EntityTable, version: str) -> Mapping:
         delete_mode=DELETE_MODES[table.delete_mode],
         deletes_per_hour=table.deletes_per_hour,
         when_filtered_out=table.when_filtered_out,
-        filters=None if table.filters is None else _filter(table.filters),
+        filters=None if table.filters is None else filter_tree(table.filters),
     )
 
 
@@ -83,14 +83,15 @@ def _row(row: models.Row) -> FieldRow:
             return FieldRow(row.campaign, column, row.apply_updates, row.replacements, row.default, row.too_long)
 
 
-def _filter(node: models.FilterNode) -> filters.Filter:
+def filter_tree(node: models.FilterNode) -> filters.Filter:
+    """Of a filter as the file has it."""
     match node:
         case models.AllOf():
-            return filters.All(tuple(_filter(branch) for branch in node.of))
+            return filters.All(tuple(filter_tree(branch) for branch in node.of))
         case models.AnyOf():
-            return filters.Any(tuple(_filter(branch) for branch in node.of))
+            return filters.Any(tuple(filter_tree(branch) for branch in node.of))
         case models.NotOf():
-            return filters.Not(_filter(node.of))
+            return filters.Not(filter_tree(node.of))
         case _:
             value = tuple(node.value) if isinstance(node.value, list) else node.value
             return filters.Condition(node.column, node.operator, value)

@@ -54,6 +54,7 @@ def to_entity(row: LedgerRow) -> Entity:
         "check_at": time_text(row.check_at) if row.check_at else None,
         "parents": json.dumps(sorted(map(key_text, row.parents))) if row.parents else None,
         "found_by": row.found_by,
+        "once": row.once,
     }
     return {name: value for name, value in columns.items() if value is not None}
 
@@ -72,6 +73,7 @@ def from_entity(key: RecordKey, entity: Mapping[str, Any], etag: str) -> LedgerR
         check_at=_time(check_at) if check_at else None,
         parents=frozenset(key_of(text) for text in json.loads(entity.get("parents", "[]"))),
         found_by=entity.get("found_by"),
+        once=entity.get("once"),
         etag=etag,
     )
 

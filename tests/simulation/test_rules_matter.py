@@ -226,7 +226,8 @@ def _retries_have_ids_of_their_own(patch: pytest.MonkeyPatch) -> None:
     numbers = iter(range(1_000_000))
 
     def after(message: Any, outcome: Outcome) -> Any:
-        return replace(original(message, outcome), id=f"retry-{next(numbers)}")
+        again: Any = original(message, outcome)
+        return replace(again, id=f"retry-{next(numbers)}")
 
     original = deliver._next
     patch.setattr(deliver, "_next", after)

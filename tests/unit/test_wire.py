@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared import wire
 from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.fact import EmailEvent, Fact, FactChunk
+from shared.domain.resync import PageOrder
 from tests.unit import examples
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -44,13 +45,22 @@ FACTS = st.builds(
     mirror_page_url=st.none() | TEXTS,
 )
 CHUNKS = st.builds(FactChunk, TEXTS, st.lists(FACTS, max_size=4).map(tuple), TIMES, st.integers(0, 10_000))
+PAGES = st.builds(
+    PageOrder,
+    st.just("20260304-050607-00aa11"),
+    st.integers(0, 99),
+    st.integers(0),
+    st.integers(1),
+    TIMES,
+    st.integers(0),
+)
 
 A_HINT: dict[str, Any] = json.loads(wire.encode(examples.hint()))
 A_CHUNK: dict[str, Any] = json.loads(wire.encode(examples.chunk(examples.fact())))
 A_FACT: dict[str, Any] = A_CHUNK["facts"][0]
 
 
-@given(HINTS | CHUNKS)
+@given(HINTS | CHUNKS | PAGES)
 def test_what_is_written_is_read_again(message: wire.Message) -> None:
     assert wire.decode(wire.encode(message)) == message
 

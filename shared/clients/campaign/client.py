@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing
 from datetime import datetime
 
+from shared import call_tally
 from shared.clients.calls import Request, Response, Sender
 from shared.clients.campaign import wire, wire_resources
 from shared.clients.campaign.changes import ChangedListing
@@ -125,4 +126,5 @@ class CampaignClient(Campaign, Records):
 
     async def _send(self, request: Request) -> Response:
         self._calls += 1
+        call_tally.add()
         return await self._exchange.send(request)

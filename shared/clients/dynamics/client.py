@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from shared import priority
 from shared.clients.calls import Sender
 from shared.clients.dynamics import wire
 from shared.clients.dynamics.activities import ActivityWriter
@@ -22,6 +23,7 @@ from shared.domain.mapping import Mappings
 from shared.domain.timeline import ActivityTables
 from shared.errors import Drop, Reason
 from shared.ports import Dynamics, Recorded
+from shared.priority import Priority
 from shared.timeline_file import ADOBE_TABLES
 
 WINDOW_S = 0.005
@@ -53,7 +55,7 @@ class DynamicsClient(Dynamics):
         self._activities = ActivityWriter(config, self._exchange, tables, now)
         self._window_s = window_s
         self._names = {CONTACT: wire.CONTACTS}
-        self._loaders: dict[str, Loader[Contact]] = {}
+        self._loaders: dict[tuple[str, bool], Loader[Contact]] = {}
         self._own_user: str | None = None
 
     async def read(self, record: RecordKey) -> Contact | None:
@@ -108,10 +110,12 @@ class DynamicsClient(Dynamics):
         return self._names[table]
 
     def _loader(self, table: str) -> Loader[Contact]:
-        if table not in self._loaders:
+        """A resync's reads have one of their own: shared with them, others would wait for the last turn."""
+        key = table, priority.current() is Priority.LAST
+        if key not in self._loaders:
             read, limit = partial(self._read, table), partial(self._ids_per_read, table)
-            self._loaders[table] = Loader(read, window_s=self._window_s, limit=limit, at_once=READS_AT_ONCE)
-        return self._loaders[table]
+            self._loaders[key] = Loader(read, window_s=self._window_s, limit=limit, at_once=READS_AT_ONCE)
+        return self._loaders[key]
 
     async def _read(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         names, name = self._properties(table), self._names[table]

@@ -43,30 +43,37 @@ class SampleRows:
         self._config = config
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
 
-    async def rows(self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
-        """At most `count` rows with these columns. Raises Outcome."""
+    async def rows(
+        self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int, condition: str | None = None
+    ) -> list[Contact]:
+        """At most `count` rows with these columns. `condition`: only of those for which it holds. Raises Outcome."""
         names, name = properties(columns, lookups), await self._name(table)
-        response = await self._exchange.send(sample_request(self._config, name, list(names), count))
+        response = await self._exchange.send(sample_request(self._config, name, list(names), count, condition))
         return [by_column(row, names) for row in read_rows(response, name, list(names)).values()]
 
-    async def total(self, table: str) -> Total:
+    async def total(self, table: str, condition: str | None = None) -> Total:
         """Raises Outcome."""
-        return read_total(await self._exchange.send(total_request(self._config, await self._name(table))))
+        return read_total(await self._exchange.send(total_request(self._config, await self._name(table), condition)))
 
     async def _name(self, table: str) -> TableName:
         return read_table_name(await self._exchange.send(table_name_request(self._config, table)))
 
 
-def sample_request(config: DynamicsConfig, table: TableName, names: Sequence[str], count: int) -> Request:
+def sample_request(
+    config: DynamicsConfig, table: TableName, names: Sequence[str], count: int, condition: str | None = None
+) -> Request:
     """As the bridge reads rows, but for the choice of them."""
     request = rows_request(config, table, names, [])
     chosen, _, _ = request.url.partition("&$filter=")
-    return replace(request, url=f"{chosen}&$orderby={quote('modifiedon desc')}&$top={count}")
+    narrowed = f"&$filter={quote(condition, safe='')}" if condition else ""
+    return replace(request, url=f"{chosen}{narrowed}&$orderby={quote('modifiedon desc')}&$top={count}")
 
 
-def total_request(config: DynamicsConfig, table: TableName) -> Request:
+def total_request(config: DynamicsConfig, table: TableName, condition: str | None = None) -> Request:
     """All rows of the table, also those that no filter of the mapping lets pass."""
-    return Request(SYSTEM, "count", "GET", f"{config.base}/{table.entity_set}/$count", HEADERS, repeatable=True)
+    narrowed = f"?$filter={quote(condition, safe='')}" if condition else ""
+    url = f"{config.base}/{table.entity_set}/$count{narrowed}"
+    return Request(SYSTEM, "count", "GET", url, HEADERS, repeatable=True)
 
 
 def read_total(response: Response) -> Total:

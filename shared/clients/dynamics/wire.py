@@ -88,7 +88,7 @@ def read_rows(response: Response, table: TableName, columns: Sequence[str]) -> d
     rows = document.get("value")
     if not isinstance(rows, list) or "@odata.nextLink" in document:
         raise Retry(REASONS.unreachable, f"{table.entity_set}: the answer is not whole")
-    read = [_row(row, table, columns) for row in rows]
+    read = [read_row(row, table, columns) for row in rows]
     return {row.id: row for row in read}
 
 
@@ -135,18 +135,23 @@ def read_whoami(response: Response) -> str:
     return user.lower()
 
 
-def _row(row: Mapping[str, Any], table: TableName, columns: Sequence[str]) -> Contact:
+def read_row(row: Mapping[str, Any], table: TableName, columns: Sequence[str], *, labels: bool = True) -> Contact:
+    """One row of an answer. Raises Retry."""
     try:
         return Contact(
             id=str(UUID(row[table.id_column])),
             version=str(row["@odata.etag"]),
             modified_on=datetime.fromisoformat(row["modifiedon"]).astimezone(UTC),
             columns={name: _value(row.get(name)) for name in columns},
-            labels={name: str(row[f"{name}@{_LABEL}"]) for name in columns if f"{name}@{_LABEL}" in row},
+            labels=_labels(row, columns) if labels else {},
             modified_by=str(UUID(row["_modifiedby_value"])) if row.get("_modifiedby_value") else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Retry(REASONS.unreachable, f"{table.entity_set}: a row of the answer is not readable") from None
+
+
+def _labels(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    return {name: str(row[f"{name}@{_LABEL}"]) for name in columns if f"{name}@{_LABEL}" in row}
 
 
 def _value(value: object) -> Value:

@@ -47,10 +47,10 @@ def test_a_plan_from_the_rows_to_what_they_cost(bridge: Run, fake: FakeApp) -> N
 def test_a_plan_for_machines_has_the_same(bridge: Run, fake: FakeApp) -> None:
     fake.values["CAMPAIGN_CALLS_PER_DAY"] = "1000"
     found = data(bridge("plan", "new_vehicle", "--rows", "900", "--json"))
-    assert (found["engine_calls"], found["days"], found["per_day"]) == (1800, 1.8, 1000)
+    assert (found["engine_calls"], found["days"], found["per_day"]) == (1800, 2.25, 1000)
     assert [one["kind"] for one in found["tallies"]] == ["insert"]
     shown = bridge("plan", "new_vehicle", "--rows", "900").stdout
-    assert "CAMPAIGN_CALLS_PER_DAY is 1,000: that alone makes it 1.8 days or more." in shown
+    assert "CAMPAIGN_CALLS_PER_DAY is 1,000, 80% of them are for a load: at least 2.2 days." in shown
 
 
 def test_without_a_look_there_is_no_rate_and_without_rows_nothing_to_try(bridge: Run, fake: FakeApp) -> None:

@@ -15,6 +15,7 @@ from shared.app import App, Inspection
 from shared.clients.campaign.client import CampaignClient
 from shared.clients.campaign.listing import Page, ProfileListing
 from shared.clients.campaign.metadata import ResourceMetadata
+from shared.clients.dynamics.bulk import BulkReader
 from shared.clients.dynamics.client import DynamicsClient
 from shared.clients.dynamics.metadata import TableMetadata
 from shared.clients.dynamics.sample import SampleRows, Total
@@ -29,8 +30,10 @@ from shared.domain.mapping import Mapping as MappingRules
 from shared.domain.mapping import Mappings, Privacy, Resource
 from shared.domain.metadata import ResourceInfo, TableInfo
 from shared.domain.optout_file import Folder, RemoteFile
+from shared.domain.resync import Scope
 from shared.domain.sweep import ChangePage, Phase, Position
 from shared.engine.change_sweep import ChangeSweep, SweepPolicy
+from shared.engine.resync import Resync
 from shared.errors import Halt, Reason
 from shared.ports import Outgoing, Ports, Recorded
 from shared.ports.sweep import SweepPorts
@@ -51,6 +54,7 @@ from shared.stores.memory import (
     MemoryRecollections,
     MemoryWatermarks,
 )
+from shared.stores.memory_resyncs import MemoryIdLists, MemoryResyncs
 from shared.stores.sweep_memory import MemoryLedgerPages, MemoryPositions, MemoryTallies
 from shared.stores.withdrawal import Take
 from shared.telemetry import Telemetry
@@ -265,13 +269,28 @@ class FakeSample(SampleRows):
 
     def __init__(self) -> None:
         self.found: list[Contact] = []
+        self.asked: list[str | None] = []
         self.count = Total(0, at_least=False)
 
-    async def rows(self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int) -> list[Contact]:
+    async def rows(
+        self, table: str, columns: Sequence[str], lookups: frozenset[str], count: int, condition: str | None = None
+    ) -> list[Contact]:
+        self.asked.append(condition)
         return self.found[:count]
 
-    async def total(self, table: str) -> Total:
+    async def total(self, table: str, condition: str | None = None) -> Total:
+        self.asked.append(condition)
         return self.count
+
+
+class FakeBulk(BulkReader):
+    """`ends`: when the first and the last row was created."""
+
+    def __init__(self) -> None:
+        self.ends: tuple[datetime, datetime] | None = (NOW - timedelta(days=4), NOW)
+
+    async def span(self, scope: Scope) -> tuple[datetime, datetime] | None:
+        return self.ends
 
 
 class FakeDeadLetters(DeadLetters):
@@ -441,6 +460,7 @@ class FakeApp:
         self.file_ledger = MemoryFileLedger()
         self.archive: Any = None
         self.ledger = MemoryLedger()
+        self.bulk, self.resyncs, self.id_lists = FakeBulk(), MemoryResyncs(), MemoryIdLists()
         self.tallies = MemoryTallies()
         self.values = dict(VALUES)
         self.clock = FakeClock()
@@ -507,6 +527,8 @@ class FakeApp:
             mappings=self.mappings,
             tables=ADOBE_TABLES,
             archive=self.archive,
+            bulk=self.bulk,
+            resync=Resync(self.ports(), self.resyncs, self.id_lists),
             close=self._close,
             event_folder=self.event_folder,
         )

@@ -68,7 +68,7 @@ async def test_the_webhook_must_refuse_who_has_no_key(answer, status, word):
     ("answer", "status", "word"),
     [
         (reply(200, [{"name": name} for name in functions()]), Status.OK, f"{len(functions())} functions"),
-        (reply(200, [{"name": "contact_upsert"}]), Status.FAILED, "not indexed: change_sweep"),
+        (reply(200, [{"name": "contact_upsert"}]), Status.FAILED, "not indexed: bulk_page"),
         (reply(401), Status.SKIPPED, "az functionapp function list"),
         (reply(500), Status.FAILED, "status 500"),
     ],

@@ -15,6 +15,7 @@ from shared.domain.contact import Profile
 from shared.domain.conversion import Target, TargetType, Types
 from shared.domain.fact import EmailEvent, Fact, FactChunk
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
+from shared.domain.resync import PageOrder
 from shared.domain.timeline import TimelineRules
 from shared.errors import Halt, Reason, Retry
 from shared.stores.letter import DeadLetter
@@ -118,7 +119,8 @@ async def test_a_claimed_record_would_wait():
     [
         (replace(PARKED, lane=None), "still_failing", None),
         (replace(PARKED, body=b"?"), "still_failing", "malformed"),
-        (a_letter(1, queue=Lane.BULK, lane=Lane.BULK), "unknown", None),
+        (a_letter(1, queue=Lane.BULK, lane=Lane.BULK), "already_settled", "unchanged"),
+        (a_letter(1, queue=Lane.BULK, lane=Lane.BULK, body=encode(PageOrder("r1", 0, 3, 1, NOW))), "unknown", None),
         (chunk(CONTACT_ID, CONTACT_ID), "would_apply", "recorded"),
         (chunk(CONTACT_ID, "11111111-2222-4333-8444-555555555555"), "would_apply", "recorded"),
         (chunk("11111111-2222-4333-8444-555555555555"), "would_wait", "no_contact"),

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cli.commands.resync import StartByDefault
 from cli.main import app
 from tests.architecture.declared import ROOT
 
@@ -28,7 +29,9 @@ def fault(words: list[str]) -> str | None:
     while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
         name, *words = words
         if name not in command.commands:
-            return name
+            if not isinstance(command, StartByDefault):
+                return name
+            name, words = command.by_default, [name, *words]
         command = command.commands[name]  # type: ignore[assignment]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return next((word for word in words if OPTION.fullmatch(word) and word not in {*known, "--help", "-h"}), None)
@@ -48,4 +51,5 @@ def test_a_command_that_is_named_exists_with_its_options(path: Path) -> None:
 def test_a_command_or_option_that_does_not_exist_is_found() -> None:
     assert fault(["deadletters", "replay", "--all", "--wrong"]) == "--wrong"
     assert fault(["deadletters", "resend"]) == "resend"
+    assert fault(["resync", "contact", "--wrong"]) == "--wrong"
     assert fault(["provision", "dynamics", "--dry-run"]) is None

@@ -102,6 +102,18 @@ async def test_not_one_call_more_than_the_budget_in_however_many_processes(count
     assert sum(made) == 250 == counter.days[DAY]
 
 
+async def test_a_resync_leaves_a_fifth_of_the_day_to_others(counter, clock):
+    budget = budget_of(counter, clock, per_day=1000)
+    with priority.of(Priority.LAST):
+        assert await spend(budget) == 800
+        with pytest.raises(Retry, match="budget_spent"):
+            await budget.charge()
+    assert await spend(budget) == 200
+    clock.moment += timedelta(days=1)
+    with priority.of(Priority.LAST):
+        assert await spend(budget) == 800
+
+
 async def test_callers_at_the_same_moment_share_a_block(counter, clock):
     budget = budget_of(counter, clock)
     await asyncio.gather(*(budget.charge() for _ in range(100)))

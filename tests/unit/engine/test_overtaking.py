@@ -95,7 +95,7 @@ def test_an_opt_out_waits_for_one_call_under_way_at_most_before_each_of_its_own(
 
 def test_a_spent_budget_holds_up_the_load_and_not_the_opt_out() -> None:
     server = SlowCampaign()
-    took_s = play(loaded(server, calls_per_day=5))
+    took_s = play(loaded(server, calls_per_day=6))
     assert took_s <= 2 * (CALL_S + CALL_S)
     others = [contact_id for _, contact_id, _ in server.calls if contact_id != ID]
-    assert len(others) == 5
+    assert len(others) == 4, "a load may use four fifths of the day's calls"

@@ -216,7 +216,8 @@ def test_step_7_a_creation_carries_opt_outs_only_as_true(
 
 def test_step_9_a_written_row_is_present_and_free() -> None:
     before = situation(seen(OTHER, flags=frozenset({"x"})))
-    row = stored(before, claimed(before, "token", Timings()), MAPPING.desired(contact()), MAPPING, parents_there=True)
+    row = claimed(before, "token", Timings())
+    row = stored(before, row, MAPPING.desired(contact()), MAPPING, parents_there=True, created=False)
     assert (row.state, row.claim, row.check_at, row.flags) == (SAME, None, None, frozenset())
 
 
@@ -225,7 +226,7 @@ def test_step_9_a_deleted_row_keeps_its_opt_outs_its_witness_and_its_request() -
     asked = replace(
         claimed(before, "token", Timings()), flags=frozenset({"x"}), pending=PrivacyRequest("name", NOW), etag="2"
     )
-    row = stored(before, asked, None, MAPPING, parents_there=True)
+    row = stored(before, asked, None, MAPPING, parents_there=True, created=False)
     assert row == LedgerRow(KEY, Absent(), True, 0, frozenset({"x"}), PrivacyRequest("name", NOW), etag="2")
 
 
@@ -233,7 +234,8 @@ def test_step_9_a_deleted_row_keeps_its_opt_outs_its_witness_and_its_request() -
 def test_step_9_an_earlier_uncertainty_is_checked_until_the_check_itself_has_run(source: Source) -> None:
     """Rule M1: a hint that happens to come first must not take the check away."""
     before = situation(seen(Unknown(), check_at=after(-5)), source=source)
-    row = stored(before, claimed(before, "token", Timings()), MAPPING.desired(contact()), MAPPING, parents_there=True)
+    row = claimed(before, "token", Timings())
+    row = stored(before, row, MAPPING.desired(contact()), MAPPING, parents_there=True, created=False)
     assert row.check_at == (None if source is Source.CHECK else after(-5))
 
 
@@ -285,3 +287,41 @@ def test_fields_that_must_not_be_sent(ledger: LedgerRow, fields: set[str]) -> No
     )
     assert unsendable(situation(ledger, desired=unsuitable)) == fields
     assert unsendable(situation(ledger, desired=None)) == frozenset()
+
+
+ONCE = replace(DESIRED, fields={**FIELDS, "origin": "fair"}, once="1" * 64)
+RESYNC = Source.RESYNC
+
+
+@pytest.mark.parametrize(
+    ("source", "once", "reason"),
+    [
+        (Source.WEBHOOK, None, Reason.UNCHANGED),
+        (RESYNC, ONCE.once, Reason.UNCHANGED),
+        (RESYNC, None, None),
+        (RESYNC, "former", None),
+    ],
+)
+def test_only_a_resync_minds_the_fields_that_updates_leave_alone(
+    source: Source, once: str | None, reason: Reason | None
+) -> None:
+    assert settled(situation(seen(SAME, once=once), desired=ONCE, source=source)) is reason
+
+
+def test_a_mapping_without_such_fields_gives_a_resync_nothing_to_mind() -> None:
+    assert settled(situation(seen(SAME, once="of a former mapping"), source=RESYNC)) is Reason.UNCHANGED
+
+
+def test_a_resync_updates_all_fields() -> None:
+    (effect,) = decide(situation(seen(OTHER), desired=ONCE, source=RESYNC), ONCE.as_first_load(), Sight.UNSEEN)
+    assert effect == UpdateProfile(ID, None, ONCE.fields)
+
+
+@pytest.mark.parametrize(
+    ("source", "created", "once"),
+    [(Source.WEBHOOK, False, "former"), (Source.WEBHOOK, True, ONCE.once), (RESYNC, False, ONCE.once)],
+)
+def test_step_9_notes_those_fields_when_they_were_sent(source: Source, created: bool, once: str) -> None:
+    before = situation(seen(OTHER, once="former"), desired=ONCE, source=source)
+    row = stored(before, claimed(before, "t", Timings()), ONCE, MAPPING, parents_there=True, created=created)
+    assert row.once == once

@@ -35,6 +35,7 @@ rows = st.builds(
     pending=st.none() | st.builds(PrivacyRequest, st.text(), moments),
     claim=st.none() | st.builds(Claim, st.text(), moments),
     check_at=st.none() | moments,
+    once=st.none() | st.text(min_size=1),
     etag=st.just("e"),
 )
 

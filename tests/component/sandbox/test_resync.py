@@ -1,0 +1,46 @@
+"""`bridge resync` through the real host: contacts that nobody announced are brought over, and once only."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from sandbox.people import People
+from sandbox.world import World
+from tests.component.sandbox.invariants import broken
+from tests.component.sandbox.test_parked import bridge
+from tests.component.sandbox.waiting import at_rest
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.xdist_group("sandbox"),
+    pytest.mark.timeout(240),
+]
+MARK = '{column: lastname, is: begins_with, value: "Resync"}'
+
+
+async def test_rows_that_nobody_announced_are_brought_over(sandbox: World, people: People) -> None:
+    await people.dynamics_fault({"target": "webhook", "effect": "lose"})
+    made = [
+        await people.create("contacts", {"firstname": f"N{number}", "lastname": f"Resync {number}"})
+        for number in range(7)
+    ]
+    await people.end_faults()
+    assert not set(made) & (await people.profiles()).keys()
+
+    done = await bridge(sandbox, "resync", "contact", "--filter", MARK, "--partitions", "2", "--yes")
+    assert (done["state"], done["rows"]) == ("finished", 7)
+    assert {(one["reason"], one["rows"]) for one in done["counts"]} == {("written", 7)}
+    assert done["engine_calls"] == 14, "a look and a creation each"
+    profiles = await people.profiles()
+    assert {profiles[key]["lastName"] for key in made} == {f"Resync {number}" for number in range(7)}
+
+    calls = Counter(await people.engine_calls())
+    again = await bridge(sandbox, "resync", "contact", "--filter", MARK, "--yes")
+    assert {(one["reason"], one["rows"]) for one in again["counts"]} == {("unchanged", 7)}
+    assert Counter(await people.engine_calls()) == calls, "in line: no engine call"
+    listed = await bridge(sandbox, "resync", "list")
+    assert [one["run"] for one in listed[:2]] == [again["run"], done["run"]]
+    assert await at_rest(sandbox)
+    assert await broken(sandbox, people) == []

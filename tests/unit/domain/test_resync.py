@@ -1,0 +1,42 @@
+"""How a resync is cut: slices that leave no row out, pages that do not outlast their function."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.resync import PAGE_ROWS, PAGE_S, Slice, by_number, by_time, most_partitions, page_rows
+
+BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 32))
+def test_slices_of_time_follow_each_other_from_end_to_end(seconds: int, count: int) -> None:
+    slices = by_time(BEGIN, BEGIN + timedelta(seconds=seconds), count)
+    assert 1 <= len(slices) <= count
+    assert (slices[0].start, slices[-1].end) == (None, None)
+    assert [one.end for one in slices[:-1]] == [one.start for one in slices[1:]]
+    marks = [one.start for one in slices[1:] if one.start]
+    assert marks == sorted(set(marks))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 32))
+def test_slices_of_a_list_hold_each_id_once(ids: int, count: int) -> None:
+    slices = by_number(ids, count)
+    assert [number for one in slices for number in range(one.first, one.last)] == list(range(ids))
+    assert len(slices) <= count
+
+
+def test_rows_of_one_moment_are_one_slice() -> None:
+    assert by_time(BEGIN, BEGIN, 8) == [Slice()]
+
+
+@pytest.mark.parametrize(("wanted", "per_second"), [(4, None), (4, 100.0), (8, 0.1), (32, 0.02)])
+def test_a_page_ends_in_time_at_the_rate_asked_for(wanted: int, per_second: float | None) -> None:
+    partitions = most_partitions(wanted, per_second)
+    rows = page_rows(partitions, per_second)
+    assert 1 <= rows <= PAGE_ROWS
+    assert per_second is None or rows / (per_second / partitions) <= PAGE_S
