@@ -45,6 +45,7 @@ class Broker:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     log: list[str] = field(default_factory=list)
     workers: int = 0
+    most_workers: int = MOST_WORKERS
     steps: int = 0
     _ids: dict[str, float] = field(default_factory=dict)
 
@@ -110,7 +111,7 @@ class Broker:
         await asyncio.sleep(after_s + self.plan.latency_s("broker"))
         if message.settled:
             return
-        assert self.workers < MOST_WORKERS, "messages multiply"
+        assert self.workers < self.most_workers, "messages multiply"
         if message.deliveries >= 10:
             self.dead.append(message)
             message.settled = True
