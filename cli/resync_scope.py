@@ -14,7 +14,7 @@ from shared.clients.dynamics.wire_filter import condition
 from shared.domain import filters
 from shared.domain.conversion import LOOKUPS, moment
 from shared.domain.resync import Scope
-from shared.mapping_file import filter_text
+from shared.mapping_file import MappingError, filter_text
 
 AGE = re.compile(r"(\d{1,5})([mhd])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -35,12 +35,12 @@ class Asked:
 
 
 async def scope_of(app: App, asked: Asked) -> Scope:
-    """Asks Dataverse for the types of a filter's columns. Raises ScopeError, MappingError, Outcome."""
+    """Asks Dataverse for the types of a filter's columns. Raises ScopeError, Outcome."""
     since = None if asked.since is None else moment_of(asked.since, app.ports.clock.now())
     ids = None if asked.ids is None else len(asked.ids)
     if asked.filter is None:
         return Scope(asked.table, since=since, ids=ids)
-    tree = filter_text.read(asked.filter)
+    tree = _tree(asked.filter)
     described = (await app.inspection.tables.table(asked.table)).columns
     named = filters.columns(tree)
     if strangers := sorted(named - described.keys()):
@@ -48,6 +48,13 @@ async def scope_of(app: App, asked: Asked) -> Scope:
     types = {name: described[name].type for name in named}
     lookups = frozenset(name for name in named if types[name] in LOOKUPS)
     return Scope(asked.table, asked.filter, condition(tree, types), lookups, since, ids)
+
+
+def _tree(text: str) -> filters.Filter:
+    try:
+        return filter_text.read(text)
+    except MappingError as error:
+        raise ScopeError(str(error)) from None
 
 
 def moment_of(text: str, now: datetime) -> datetime:

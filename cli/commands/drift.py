@@ -50,8 +50,8 @@ def drift(
 
 
 def _view(found: Sequence[TableDrift]) -> Iterator[RenderableType]:
-    columns = ("Table", "Sweep", "Token of", "Age", "Repaired", "Failed", "Looked at", "Out of line")
-    yield screen.table(f"Drift, counted since {found[0].since:%Y-%m-%d}", columns, map(_row, found), firm=2)
+    columns = ("Table", "Sweep", "Token's age", "Repaired", "Failed", "Looked at", "Out of line")
+    yield screen.table(f"Drift, counted since {found[0].since:%Y-%m-%d}", columns, map(_row, found), firm=6)
     lines = [(one.record, ", ".join(one.why)) for table in found for one in table.shown]
     if lines:
         yield screen.table("Out of line, the first of each table", ("Record", "Needs"), lines)
@@ -61,4 +61,4 @@ def _row(table: TableDrift) -> Sequence[object]:
     age = None if table.token_age_s is None else timedelta(seconds=round(table.token_age_s))
     stale = f"{age}, stale" if table.stale else age
     counts = (table.repaired, table.failed_jobs, table.looked_at, table.out_of_line)
-    return (table.table, table.phase, table.token_at, stale, *counts)
+    return (table.table, table.phase, stale, *counts)

@@ -38,24 +38,27 @@ def bar(rows: int | None) -> Iterator[Callable[[Report], None]]:
 
 
 def runs(reports: Sequence[Report]) -> Table:
-    """One line a run."""
-    rows = ((r.run, r.table, r.asked, r.state, r.started_at, r.rows, r.of, r.parked, r.by) for r in reports)
-    return screen.table("Resyncs", ("Run", "Table", "Rows", "State", "Begun", "Done", "Of", "Parked", "By"), rows)
+    """One line a run; its name begins with its time."""
+    rows = ((r.run, r.table, r.state, _done(r), r.parked, r.asked) for r in reports)
+    return screen.table("Resyncs", ("Run", "Table", "State", "Done", "Parked", "Rows"), rows, firm=5)
 
 
 def report(found: Report) -> Iterator[RenderableType]:
     """From what was asked to what became of it."""
     yield Text.assemble((f"Resync {found.run}", "bold"), f" of {found.table}: {found.asked}; {found.state}")
     yield Text(f"Begun {screen.text(found.started_at)} by {found.by}, by mapping {found.mapping}.")
-    of = f" of {found.of:,}" if found.of is not None else ""
     done = f"{found.partitions_done} of {screen.count(found.partitions, 'partition')} done"
-    yield Text(f"{found.rows:,}{of} rows, {screen.count(found.engine_calls, 'engine call')}; {done}.")
+    yield Text(f"{_done(found)} rows, {screen.count(found.engine_calls, 'engine call')}; {done}.")
     if found.counts:
         rows = ((count.rows, ENDINGS[count.ending], count.reason, count.meaning) for count in found.counts)
         yield screen.table("What became of the rows", ("Rows", "Ending", "Reason", "Meaning"), rows, firm=3)
     yield from _time(found)
     if found.parked:
         yield Text(f"{screen.count(found.parked, 'row')} parked: `bridge deadletters list --lane bulk`.")
+
+
+def _done(found: Report) -> str:
+    return f"{found.rows:,}" if found.of is None else f"{found.rows:,} of {found.of:,}"
 
 
 def _time(found: Report) -> Iterator[Text]:
