@@ -29,7 +29,7 @@ test: lint types contracts unit ## Everything that CI runs
 check: test
 
 unit: install ## The tests
-	@$(BIN)/pytest -n 3 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 simulate: install ## A long run of the protocol's simulation: 200,000 histories, and a resync of 100,000 contacts
 	@$(BIN)/python -m tests.simulation.many 200000

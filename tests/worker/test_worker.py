@@ -25,7 +25,6 @@ from tests.unit.contexts import CREATED
 from tests.worker import install
 from tests.worker.driver import Answer
 
-pytestmark = pytest.mark.xdist_group("worker")  # one process loads the app once for all of them
 DRIVER = Path(__file__).with_name("driver.py")
 APP_PARTS = ("function_app.py", "functions", "shared", "host.json", "mapping.yaml")
 CONTEXT = CREATED.decode()

@@ -1,4 +1,4 @@
-"""Running sandboxes for the tests of this folder, one for each group, with times short enough to wait for claims."""
+"""Running sandboxes for the tests of this folder, one for each worker, with times short enough to wait for claims."""
 
 from __future__ import annotations
 

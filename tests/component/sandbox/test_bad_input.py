@@ -13,7 +13,7 @@ import pytest
 from sandbox.world import World
 from tests.component.sandbox.waiting import at_rest, eventually
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("sandbox")]
+pytestmark = [pytest.mark.asyncio(loop_scope="package")]
 
 GOOD: dict[str, Any] = {
     "MessageName": "Update",

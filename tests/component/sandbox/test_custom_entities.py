@@ -16,7 +16,6 @@ from tests.component.sandbox.waiting import at_rest, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.xdist_group("second sandbox"),
     pytest.mark.timeout(600),
 ]
 TABLES = ("contact", "new_vehicle", "new_servicevisit", "new_servicepart")

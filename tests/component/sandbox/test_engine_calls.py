@@ -15,7 +15,7 @@ from shared.stores.ledger_entity import address
 from shared.stores.storage_calls import table_service
 from tests.component.sandbox.waiting import at_rest, eventually
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("sandbox")]
+pytestmark = [pytest.mark.asyncio(loop_scope="package")]
 FOLLOWED = "privacy GET"  # a timer looks after earlier deletions, of other tests too
 
 

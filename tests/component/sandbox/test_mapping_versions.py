@@ -18,7 +18,6 @@ SHIPPED = ROOT / "sandbox" / "mapping.yaml"
 IN_FORCE_WITHIN_S = 30
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.xdist_group("sandbox"),
     pytest.mark.timeout(240),
 ]
 

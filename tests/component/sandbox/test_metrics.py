@@ -11,7 +11,7 @@ from sandbox.people import People
 from sandbox.world import World
 from tests.component.sandbox.waiting import at_rest, eventually
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("sandbox")]
+pytestmark = [pytest.mark.asyncio(loop_scope="package")]
 
 
 def total(points: list[dict[str, Any]], name: str, *keys: str) -> Counter[tuple[str, ...]]:

@@ -15,7 +15,6 @@ from tests.component.sandbox.waiting import at_rest
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.xdist_group("sandbox"),
     pytest.mark.timeout(240),
 ]
 NEWSLETTER = "newsletter-4711"

@@ -12,7 +12,6 @@ from tests.component.sandbox.waiting import at_rest, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.xdist_group("sandbox"),
     pytest.mark.timeout(240),
 ]
 

@@ -13,10 +13,10 @@ import pytest
 
 from sandbox.people import People
 from sandbox.world import World
-from tests.component.sandbox.waiting import at_rest, eventually
+from tests.component.sandbox.waiting import at_rest, eventually, sweep
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.xdist_group("sandbox")]
+pytestmark = [pytest.mark.asyncio(loop_scope="package")]
 
 
 async def bridge(world: World, *words: str) -> Any:
@@ -73,6 +73,7 @@ async def test_an_old_message_replayed_over_newer_data_changes_nothing(sandbox: 
 
 async def test_doctor_finds_nothing_wrong(sandbox: World) -> None:
     """What only a person can see of a custom table, or only a record can show, is a warning."""
+    await sweep(sandbox)
     findings = await bridge(sandbox, "doctor")
     states = {finding["check"]: finding["status"] for finding in findings}
     unseen = {name for name, status in states.items() if status == "warning"}

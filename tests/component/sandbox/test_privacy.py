@@ -14,7 +14,6 @@ from tests.component.sandbox.waiting import at_rest, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.xdist_group("sandbox"),
     pytest.mark.timeout(240),
 ]
 ROW = {"firstname": "Private", "lastname": "Canary", "emailaddress1": "private@canary.test"}

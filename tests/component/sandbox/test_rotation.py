@@ -16,7 +16,6 @@ from tests.component.sandbox.waiting import eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.xdist_group("second sandbox"),
     pytest.mark.timeout(240),
 ]
 OLD, NEW = "rotation-secret-that-goes", "rotation-secret-that-comes"

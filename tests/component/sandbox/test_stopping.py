@@ -12,7 +12,7 @@ import pytest
 from tests.component.sandbox.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
-pytestmark = [pytest.mark.xdist_group("second sandbox"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.timeout(120)]
 
 
 def alive(pid: int) -> bool:

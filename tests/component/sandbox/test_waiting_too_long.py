@@ -20,7 +20,6 @@ from tests.component.sandbox.waiting import at_rest, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("second sandbox"),
     pytest.mark.timeout(240),
 ]
 ACTIVE_ONLY = (

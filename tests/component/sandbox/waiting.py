@@ -32,3 +32,10 @@ async def at_rest(world: World, within_s: float = 60) -> bool:
         return not any(n["active"] + n["locked"] + n["scheduled"] for name, n in counts.items() if name != "parked")
 
     return await eventually(empty, within_s)
+
+
+async def sweep(world: World) -> None:
+    """A whole run of the change sweep."""
+    runs = world.host.heard.counted["change_sweep"]
+    await world.host.fire("change_sweep")
+    assert await eventually(lambda: world.host.heard.counted["change_sweep"] > runs)
