@@ -120,8 +120,11 @@ def _forbidden(world: World) -> list[str]:
 
 
 def _too_much(world: World) -> list[str]:
-    """Every word and every fault may cost a few writes; a ping-pong costs any number."""
-    most = 2 * (world.acts + world.faults) + 2
+    """Every word and every fault may cost a few writes; a ping-pong costs any number.
+
+    Messages without a change that are worked on at the same moment may each write what all of them saw, once.
+    """
+    most = 2 * (world.acts + world.faults) + world.repeats + 2
     return [f"{len(world.writes)} writes"] if len(world.writes) > most else []
 
 

@@ -99,6 +99,7 @@ class World:
     trace: list[str] = field(default_factory=list)
     acts: int = 0
     faults: int = 0
+    repeats: int = 0
     unseen: int = 0
     touches: int = 0
     stamped_at: float = 0.0
@@ -177,10 +178,12 @@ class World:
 
     def stale_file(self) -> None:
         """A row of an old file, or a poll: a hint without a change."""
+        self.repeats += 1
         self._hint([0.0])
 
     def replay(self, hint: Hint) -> None:
         """An old message once more."""
+        self.repeats += 1
         self.queue.append(Message(hint, self.time))
 
     def _row_changed(self, by: str) -> None:

@@ -139,3 +139,14 @@ def test_only_an_opt_out_between_our_look_and_our_opt_in_is_not_seen() -> None:
     worlds = [opted_out_again(steps) for steps in range(40)]
     assert {(world.stop, world.flag.value) for world in worlds if not world.unseen} == {(True, True)}
     assert 0 < sum(bool(world.unseen) for world in worlds) < 10
+
+
+def test_rows_of_old_files_at_the_same_moment_cost_a_write_each_at_most() -> None:
+    """All of them see the opt-out that nobody announced, and none the others' writes."""
+    world = World(OptOutRules(), Random(7), False)
+    for _ in range(7):
+        world.stale_file()
+    world.speak(Side.DYNAMICS, True, [])
+    world.rest()
+    assert violations(world) == []
+    assert world.writes == [(Side.CAMPAIGN, True)] * 7
