@@ -35,7 +35,8 @@ PRIORITIES = {
 REPAIRED = "repaired"  # a tally: what only the sweep found
 URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
 # A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
-# hours would make thousands of messages come together every minute.
+# hours would make thousands of messages come together every minute. So each waits a share of its age at least.
+CROWD_SHARE = 8
 BUSY = (Reason.CAMPAIGN_BUSY, Reason.DYNAMICS_BUSY)
 
 
@@ -164,12 +165,14 @@ class Engine:
         self._tell(delivery.lane, message, outcome.reason, outcome.detail, again_in_s=after_s)
 
     def _wait_s(self, lane: Lane, message: Message, outcome: Outcome) -> float:
-        if outcome.after_s is not None and outcome.reason not in BUSY:
-            return outcome.after_s
         longest_s = LONGEST_URGENT_WAIT_S if lane in URGENT else LONGEST_WAIT_S
         waited_s = (self.ports.clock.now() - message.first_seen).total_seconds()
-        wait_s = back_off_s(FIRST_WAIT_S, longest_s, message.attempt, waited_s) * self.ports.random.uniform(0.5, 1.5)
-        return max(outcome.after_s or 0, wait_s)
+        spread = self.ports.random.uniform(0.5, 1.5)
+        if outcome.after_s is None:
+            return spread * back_off_s(FIRST_WAIT_S, longest_s, message.attempt, waited_s)
+        if outcome.reason not in BUSY:
+            return outcome.after_s
+        return max(outcome.after_s, spread * min(longest_s, waited_s / CROWD_SHARE))
 
     async def _park(self, delivery: Delivery, reason: Reason, detail: str, message: Message | None = None) -> None:
         properties = {"reason": reason.slug, "lane": str(delivery.lane), "detail": detail[:500]}

@@ -72,6 +72,26 @@ async def test_without_a_time_the_wait_doubles_up_to_a_quarter_of_an_hour(
     assert least_s <= (copy.enqueue_at - NOW).total_seconds() <= most_s
 
 
+@pytest.mark.parametrize(
+    ("lane", "age_s", "least_s", "most_s"),
+    [
+        pytest.param(UPSERT, 0, 3, 3, id="just as asked"),
+        pytest.param(UPSERT, 16, 3, 3, id="an eighth of its age is less"),
+        pytest.param(UPSERT, 800, 50, 150, id="an eighth of its age"),
+        pytest.param(UPSERT, 80_000, 450, 1350, id="the longest"),
+        pytest.param(Lane.CONTACT_DELETE, 80_000, 60, 180, id="the longest of an urgent one"),
+    ],
+)
+async def test_a_closed_system_is_not_asked_by_everybody_at_once(
+    world: Known, lane: Lane, age_s: float, least_s: float, most_s: float
+) -> None:
+    world.dynamics.failure = Retry(Reason.DYNAMICS_BUSY, after_s=3)
+    await world.engine.record(delivery(hint(first_seen=after(-age_s)), lane))
+    (copy,) = world.in_lane(lane)
+    assert copy.enqueue_at is not None
+    assert least_s <= (copy.enqueue_at - NOW).total_seconds() <= most_s
+
+
 async def test_waits_of_many_messages_are_spread() -> None:
     waits = set()
     for seed in range(20):
