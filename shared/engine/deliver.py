@@ -14,9 +14,9 @@ from shared.domain.fact import FactChunk
 from shared.domain.resync import PageOrder
 from shared.engine import optouts, timeline
 from shared.engine.alignment import Turn
-from shared.engine.lanes import send_again
+from shared.engine.lanes import send_again, send_parked
 from shared.errors import Drop, Halt, Outcome, Park, Reason, Retry, RetryAsVerify
-from shared.ports import Outgoing, Ports
+from shared.ports import Ports
 from shared.priority import Priority
 from shared.telemetry import Telemetry
 from shared.wire import Message, UnreadableError, decode_bulk, decode_facts, decode_hint, encode
@@ -33,7 +33,7 @@ PRIORITIES = {
     Lane.BULK: Priority.LAST,
 }
 REPAIRED = "repaired"  # a tally: what only the sweep found
-URGENT = (Lane.OPTOUT, Lane.CONTACT_DELETE)
+URGENT = frozenset(lane for lane, each in PRIORITIES.items() if each is Priority.FIRST)
 # A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
 # hours would make thousands of messages come together every minute. So each waits a share of its age at least.
 CROWD_SHARE = 8
@@ -175,9 +175,7 @@ class Engine:
         return max(outcome.after_s, spread * min(longest_s, waited_s / CROWD_SHARE))
 
     async def _park(self, delivery: Delivery, reason: Reason, detail: str, message: Message | None = None) -> None:
-        properties = {"reason": reason.slug, "lane": str(delivery.lane), "detail": detail[:500]}
-        letter = Outgoing(delivery.body, f"parked/{delivery.message_id}"[:128], properties=properties)
-        await self.ports.bus.send(Lane.PARKED, [letter])
+        await send_parked(self.ports, delivery.lane, delivery.message_id, delivery.body, reason, detail)
         self._tell(delivery.lane, message, reason, detail, parked=True)
 
     def _heed_halt(self, lane: Lane) -> None:

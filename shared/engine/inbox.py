@@ -8,6 +8,7 @@ from datetime import timedelta
 from shared.domain.change import Lane, Source
 from shared.engine.deliver import Delivery
 from shared.engine.intake import admit
+from shared.engine.lanes import send_parked
 from shared.engine.webhook import Parse
 from shared.errors import Outcome, Reason
 from shared.ports import Outgoing, Ports
@@ -43,9 +44,7 @@ class Inbox:
         self._tell(Reason.ADMITTED if hints else Reason.NOT_USED, str(event.record))
 
     async def _park(self, delivery: Delivery, detail: str) -> None:
-        properties = {"reason": Reason.MALFORMED.slug, "lane": str(Lane.INBOX), "detail": detail[:500]}
-        letter = Outgoing(delivery.body, f"parked/{delivery.message_id}"[:128], properties=properties)
-        await self.ports.bus.send(Lane.PARKED, [letter])
+        await send_parked(self.ports, Lane.INBOX, delivery.message_id, delivery.body, Reason.MALFORMED, detail)
         self._tell(Reason.MALFORMED, detail, parked=True)
 
     async def _later(self, delivery: Delivery, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from shared.domain.change import Hint, Lane
 from shared.domain.fact import FactChunk
+from shared.errors import Reason
 from shared.ports import Outgoing, Ports
 from shared.wire import Message, encode
 
@@ -25,6 +26,13 @@ async def send_facts(ports: Ports, chunk: FactChunk, *, after_s: float = 0) -> N
 async def send_again(ports: Ports, lane: Lane, message: Message, after_s: float) -> None:
     """A retry's copy, back into the lane that it came from."""
     await ports.bus.send(lane, [_outgoing(ports, message, after_s)])
+
+
+async def send_parked(ports: Ports, lane: Lane, message_id: str, body: bytes, reason: Reason, detail: str) -> None:
+    """The message's bytes, beside its lane, for a person. `message_id`: the broker's; the letter's is made of it."""
+    properties = {"reason": reason.slug, "lane": str(lane), "detail": detail[:500]}
+    letter = Outgoing(body, f"parked/{message_id}"[:128], properties=properties)
+    await ports.bus.send(Lane.PARKED, [letter])
 
 
 def _outgoing(ports: Ports, message: Message, after_s: float) -> Outgoing:
