@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 import pytest
 
@@ -15,7 +14,7 @@ BROKEN_CONNECTIONS = ("contract/service_bus", "contract/host", "component")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: scheduling.place(PurePosixPath(item.nodeid.partition("::")[0])))
+    items.sort(key=lambda item: scheduling.place(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish() -> None:
@@ -25,9 +24,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> scheduling.InOneWorld:
-    """Whatever `--dist` says: test modules share what is slow to start, so a file is never divided."""
-    return scheduling.InOneWorld(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> scheduling.WorldsTogether:
+    """Whatever `--dist` says: a file's tests share what is slow to start, so they are never divided."""
+    return scheduling.WorldsTogether(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,11 +6,11 @@ from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadFileScheduling
 
-# One process runs all of these: starting their world costs more than most of them do.
-ONE_WORLD = "tests/component/sandbox"
-# What waits for locks, links and processes, beside what computes; everything else fills the gaps that these leave.
+# The tests of each of these stay together: starting the world that they share costs more than most of them do.
+WORLDS = ("tests/component/sandbox/test_custom_entities.py", "tests/component/sandbox")
+# Waiting for locks, links and processes goes well beside computing; everything else fills the gaps that these leave.
 EARLY = (
-    ONE_WORLD,
+    *WORLDS,
     "tests/contract/host/test_command.py",
     "tests/simulation/test_optout_histories.py",
     "tests/component/stores/test_dead_letters.py",
@@ -22,14 +22,18 @@ EARLY = (
 )
 
 
-def place(file: PurePosixPath) -> int:
+def place(file: str) -> int:
     """Where a test file stands in the run; files with the same place stay as they were collected."""
-    return next((number for number, early in enumerate(EARLY) if file.is_relative_to(early)), len(EARLY))
+    return next((number for number, early in enumerate(EARLY) if _within(file, early)), len(EARLY))
 
 
-class InOneWorld(LoadFileScheduling):  # type: ignore[misc]  # xdist carries no types
-    """xdist's distribution by file, with the files of one world together."""
+class WorldsTogether(LoadFileScheduling):  # type: ignore[misc]  # xdist carries no types
+    """xdist's distribution by file, but all files of a world go to the same process."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return ONE_WORLD if PurePosixPath(file).is_relative_to(ONE_WORLD) else file
+        return next((world for world in WORLDS if _within(file, world)), file)
+
+
+def _within(file: str, place: str) -> bool:
+    return PurePosixPath(file).is_relative_to(place)
