@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from shared import priority, tracing
+from shared.crowd import Crowd
 from shared.domain.back_off import back_off_s
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
@@ -64,12 +65,16 @@ class Patience:
 
 
 class Engine:
-    """Settles deliveries. Returning means: complete the message. What it does not catch is our bug."""
+    """Settles deliveries. Returning means: complete the message. What it does not catch is our bug.
 
-    def __init__(self, ports: Ports, telemetry: Telemetry, patience: Patience) -> None:
+    `crowd`: the turns under way, its own and those on the rows of a page.
+    """
+
+    def __init__(self, ports: Ports, telemetry: Telemetry, patience: Patience, crowd: Crowd | None = None) -> None:
         self.ports = ports
         self.telemetry = telemetry
         self.patience = patience
+        self.crowd = crowd or Crowd()
         self._halted: dict[Lane, tuple[datetime, Reason]] = {}
 
     async def record(self, delivery: Delivery) -> None:
@@ -112,7 +117,11 @@ class Engine:
             hint = self._started(delivery, decode_hint(delivery.body))
         except UnreadableError as error:
             return await self._park(delivery, Reason.MALFORMED, str(error))
-        await self._settle(delivery, hint, lambda: work(hint))
+        await self._settle(delivery, hint, lambda: self._in_the_crowd(work, hint))
+
+    async def _in_the_crowd(self, work: Callable[[Hint], Awaitable[Reason]], hint: Hint) -> Reason:
+        async with self.crowd.member():
+            return await work(hint)
 
     def _started(self, delivery: Delivery, message: M) -> M:
         return replace(message, first_seen=self.ports.clock.now()) if delivery.replayed else message
