@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.change import Hint, RecordKey
+from shared.domain.change import Hint
 from shared.domain.contact import Contact
 from shared.domain.ledger import LedgerRow
 from shared.domain.mapping import Mapping
@@ -18,7 +18,6 @@ from shared.errors import Drop, Halt, Outcome, Park, Reason, Retry, RetryAsVerif
 from shared.flows import contact
 from shared.ports import Ports
 
-READS_AT_ONCE = 32  # storage has no read of many rows by their keys
 ROWS_AT_ONCE = 8
 WORK_S = 120.0  # after that no row is begun: the function ends at 240 s
 # What keeps one row back and says nothing about the next one. Anything else holds up the page.
@@ -46,17 +45,6 @@ class RowAtHand:
     row: Contact | None
     ledger: LedgerRow
     delivery_count: int
-
-
-async def ledger_rows(ports: Ports, keys: Sequence[RecordKey]) -> list[LedgerRow]:
-    """In the keys' order. Raises Retry."""
-    turns = asyncio.Semaphore(READS_AT_ONCE)
-
-    async def one(key: RecordKey) -> LedgerRow:
-        async with turns:
-            return await ports.ledger.get(key)
-
-    return list(await asyncio.gather(*(one(key) for key in keys)))
 
 
 class PageRows:

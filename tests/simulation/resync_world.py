@@ -141,6 +141,13 @@ class SlowLedger(MemoryLedger):
         await asyncio.sleep(STORAGE_S)
         return await super().get(key)
 
+    async def get_many(self, keys: Sequence[RecordKey]) -> Sequence[LedgerRow]:
+        """See the port."""
+        await asyncio.sleep(STORAGE_S)
+        rows = await super().get_many(keys)
+        await asyncio.sleep(STORAGE_S)
+        return rows
+
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         """See the port."""
         await asyncio.sleep(STORAGE_S)
