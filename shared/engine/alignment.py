@@ -192,6 +192,7 @@ class Turn:
 
     async def _look_up_refused(self, desired: Desired | None) -> Seen:
         """A creation was refused as a duplicate. What is taken and yet not there is hidden by Campaign."""
+        self.sent = False
         seen = await self._look_up(desired)
         if seen is Sight.MISSING and self.mapping.resource is not None:
             outcome = Park if self.hint.attempt else Retry  # it may just have gone with its former parent

@@ -60,7 +60,8 @@ class Pages:
         with counting() as calls:
             read = await self._read(run, part, mapping)
             at_hand = await self._at_hand(run, part, mapping, read.rows)
-            work = PageRows(self.ports, self.engine, mapping, tally, _pace(run))
+            create_first = run.create_first and not part.looks_first
+            work = PageRows(self.ports, self.engine, mapping, tally, _pace(run), create_first=create_first)
             left = work.settle_at_sight(at_hand)
             part = await self._announce(part, left)
             stopped = await work.settle(left)
