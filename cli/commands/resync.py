@@ -49,6 +49,13 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Bring rows of a table into line: `bridge resync TABLE --all`, in the background; then status, pause, resume.",
 )
+CreateFirst = Annotated[
+    bool | None,
+    typer.Option(
+        "--create-first/--look-first",
+        help="Create rows never seen without a look in Campaign, or look. Default: as the sample says.",
+    ),
+]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its name, as the list gives it; or `last`.")]
 
 
@@ -90,13 +97,7 @@ def start(
         int | None, typer.Option("--rows", min=0, metavar="N", help="How many rows there are, if Dataverse cannot say.")
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=0, max=500, help="Rows to try for the forecast.")] = SAMPLE,
-    create_first: Annotated[
-        bool | None,
-        typer.Option(
-            "--create-first/--look-first",
-            help="Create rows never seen without a look in Campaign, or look. Default: as the sample says.",
-        ),
-    ] = None,
+    create_first: CreateFirst = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Begin it and return.")] = False,
     settings: SettingsFile = None,
