@@ -11,7 +11,7 @@ from sandbox.world import World
 from shared.domain.resync import LEAST_TRIED
 from shared.engine.page_rows import ROWS_AT_ONCE
 from tests.component.sandbox.invariants import broken
-from tests.component.sandbox.test_engine_calls import forget
+from tests.component.sandbox.test_engine_calls import FOLLOWED, forget
 from tests.component.sandbox.test_parked import bridge
 from tests.component.sandbox.waiting import at_rest, eventually
 
@@ -43,10 +43,10 @@ async def test_rows_that_nobody_announced_are_brought_over(sandbox: World, peopl
     profiles = await people.profiles()
     assert {profiles[key]["lastName"] for key in made} == {f"Resync {number}" for number in range(7)}
 
-    calls = Counter(await people.engine_calls())
+    before = Counter(await people.engine_calls())
     again = await bridge(sandbox, "resync", "contact", "--filter", MARK, "--yes")
     assert {(one["reason"], one["rows"]) for one in again["counts"]} == {("unchanged", 7)}
-    assert Counter(await people.engine_calls()) == calls, "in line: no engine call"
+    assert not (Counter(await people.engine_calls()) - before).keys() - {FOLLOWED}, "in line: no engine call"
     listed = await bridge(sandbox, "resync", "list")
     assert [one["run"] for one in listed[:2]] == [again["run"], done["run"]]
     assert await at_rest(sandbox)
