@@ -18,13 +18,14 @@ PATIENCE_S = 60.0
 
 
 class Crowd:
-    """`room`: how many turns are served soon enough; None: any number. Belongs to its first member's event loop.
+    """`room`: how many turns are served soon enough; None: any number. `busy`: why those come back who find none.
 
-    Opt-outs and deletions are let in at once; a resync's rows after everybody else.
+    Opt-outs and deletions are let in at once; a resync's rows after everybody else. Belongs to the event loop of its
+    first member.
     """
 
-    def __init__(self, room: Callable[[], int] | None = None) -> None:
-        self._room = room
+    def __init__(self, room: Callable[[], int] | None = None, busy: Reason = Reason.CAMPAIGN_BUSY) -> None:
+        self._room, self._busy = room, busy
         self._sizes = dict.fromkeys(Priority, 0)
         self._waiting: dict[Priority, deque[asyncio.Future[None]]] = {each: deque() for each in Priority}
 
@@ -57,7 +58,7 @@ class Crowd:
         except BaseException as error:
             self._leave_line(place, mine)
             if isinstance(error, TimeoutError):
-                raise Retry(Reason.CAMPAIGN_BUSY, "no room for another turn") from None
+                raise Retry(self._busy, "no room for another turn") from None
             raise
 
     def _leave_line(self, place: asyncio.Future[None], mine: Priority) -> None:

@@ -119,7 +119,8 @@ class PageRows:
             self._stop = Retry(Reason.ROW_CHANGED, "read while the mapping changed", after_s=1)
             return
         try:
-            reason = await turn.run()
+            async with self.engine.crowd.member():
+                reason = await turn.run()
         except Drop as outcome:
             self.tally.add(record_id, Ending.SETTLED, outcome.reason.slug)
         except (Park, Retry, Halt) as outcome:

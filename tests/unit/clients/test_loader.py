@@ -144,7 +144,7 @@ async def test_an_urgent_read_takes_the_batch_with_it():
     source = Source({"a": "A", "b": "B"})
     reads = Loader(source.fetch, window_s=0.02, limit=lambda: 100, at_once=1, crowd=lambda: 1000)
     async with asyncio.timeout(5):  # a thousand windows are twenty seconds
-        assert await asyncio.gather(reads.read("a"), reads.read("b", urgent=True)) == ["A", "B"]
+        assert list(await asyncio.gather(reads.read("a"), reads.read("b", urgent=True))) == ["A", "B"]
     assert source.batches == [["a", "b"]]
 
 
