@@ -85,11 +85,13 @@ class Found:
 def main(
     rows: Annotated[int, typer.Argument(min=2000, help="How many contacts are read.")] = 20_000,
     *,
-    loaded: Annotated[int, typer.Option(min=50, help="How many of them are loaded, by each.")] = 1000,
+    loaded: Annotated[int, typer.Option(min=50, help="How many of them are loaded, by each.")] = 4000,
     memory: Annotated[bool, typer.Option(help="Measure memory, too: some minutes.")] = True,
     as_document: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
 ) -> None:
     """A resync of contacts: reading with the mapping applied, end to end, memory, and a storm of refusals."""
+    if 2 * loaded > rows:
+        raise typer.BadParameter(f"twice {loaded:,} rows are loaded, of {rows:,} that are read", param_hint="--loaded")
     try:
         found = asyncio.run(_measure(rows, loaded, memory=memory))
     except (BenchError, HostError) as error:
@@ -130,22 +132,24 @@ async def _loads(parts: StandIns, dlt: Path, settings: str) -> tuple[tuple[Timed
     host = HostProcess(parts.settings, parts.host_port, parts.state / "host")
     await host.start()
     try:
-        ours = [await _resync(str(host.settings_file))]
+        ours = [await _resync(str(host.settings_file), first=True)]
         by_dlt = [_timed(await _child(str(dlt), str(ROOT / "bench" / "dlt_load.py"), settings, THEIRS))]
-        ours.append(await _resync(str(host.settings_file)))
+        ours.append(await _resync(str(host.settings_file), first=False))
         by_dlt.append(_timed(await _child(str(dlt), str(ROOT / "bench" / "dlt_load.py"), settings, THEIRS)))
     finally:
         await host.stop()
     return (ours[0], ours[1]), (by_dlt[0], by_dlt[1])
 
 
-async def _resync(settings: str) -> Timed:
-    """As the run's own report has it: from its beginning to the end of the last page."""
+async def _resync(settings: str, *, first: bool) -> Timed:
+    """As the run's own report has it: from its beginning to the end of the last page. The forecast comes before."""
     city = f"{{column: address1_city, is: equals, value: {OURS}}}"
-    words = ("contact", "--filter", city, "--sample", "0", "--yes", "--json", "--settings", settings)
+    words = ("contact", "--filter", city, "--yes", "--json", "--settings", settings)
     told = await _child(sys.executable, "-m", "cli", "resync", *words)
     if told["state"] != "finished" or any(one["ending"] != "settled" for one in told["counts"]):
         raise BenchError(f"the resync ended as {told['state']}: {told['counts']}")
+    if told["create_first"] is not first:
+        raise BenchError("the forecast took the first load for another one, or the other way round")
     return Timed(told["rows"], told["rows"] / told["rows_per_second"])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -24,7 +23,6 @@ from shared.ports import Clock, Ports
 T = TypeVar("T")
 WAITS_S = (5.0, 15.0, 45.0, 120.0)
 LONGEST_WAIT_S = 300.0  # whoever asks for more patience than that ends the report
-LEDGER_READS_AT_ONCE = 16
 
 
 async def survey(app: App, choice: Choice, in_campaign: int | None, on_page: Callable[[int], None]) -> Report:
@@ -74,7 +72,8 @@ async def _patiently(clock: Clock, work: Callable[[], Awaitable[T]]) -> T:
 async def _judge(ports: Ports, mapping: MappingRules, page: Page) -> list[Verdict]:
     ids = {external_id: guid for external_id, _ in page if (guid := _guid(external_id)) is not None}
     contacts = await ports.dynamics.read_many(CONTACT, sorted(set(ids.values())))
-    rows = await _ledger_rows(ports, mapping.table, [guid for text, guid in ids.items() if text == guid])
+    known = [RecordKey(mapping.table, guid) for text, guid in ids.items() if text == guid]
+    rows = {row.key.id: row for row in await ports.ledger.get_many(known)}
     return [
         _verdict(mapping, external_id, profile, contacts.get(ids.get(external_id, "")), rows)
         for external_id, profile in page
@@ -87,16 +86,6 @@ def _guid(text: str) -> str | None:
         return str(UUID(text.strip()))
     except ValueError:
         return None
-
-
-async def _ledger_rows(ports: Ports, table: str, ids: Sequence[str]) -> Mapping[str, LedgerRow]:
-    gate = asyncio.Semaphore(LEDGER_READS_AT_ONCE)
-
-    async def read(contact_id: str) -> LedgerRow:
-        async with gate:
-            return await ports.ledger.get(RecordKey(table, contact_id))
-
-    return dict(zip(ids, await asyncio.gather(*map(read, ids)), strict=True))
 
 
 def _verdict(

@@ -19,6 +19,7 @@ from shared.domain.change import Hint, RecordKey, Source, Why
 from shared.domain.contact import Contact, Profile
 from shared.domain.ledger import LedgerRow, Present
 from shared.domain.mapping import Mapping, Mappings
+from shared.domain.resync import rather_look
 from shared.errors import Reason
 from shared.flows.contact import Sight
 
@@ -49,6 +50,7 @@ class FirstLoad:
     """`sampled`: rows that were tried, the last changed first. `engine_calls` and `seconds`: of all rows.
 
     `waiting`: rows of the sample that need a parent which is not in Campaign yet, and are counted as if it were.
+    `create_first`: rows that the ledger has never seen are to be created without a look; what they cost is told so.
     `rate`, `seconds` None: nothing was measured. `per_day`: CAMPAIGN_CALLS_PER_DAY; 0: no budget. `days` is then set
     where the load does not fit into one, of whose calls it may use SHARE_OF_LAST. `asked`: engine calls that the plan
     itself made.
@@ -60,6 +62,7 @@ class FirstLoad:
     sampled: int
     tallies: tuple[Tally, ...]
     waiting: int
+    create_first: bool
     engine_calls: int
     rate: Rate | None
     seconds: float | None
@@ -72,19 +75,37 @@ class FirstLoad:
 
 @dataclass
 class _Sample:
-    """What the rows of the sample gave; `looks_s`: how long Campaign took for each look."""
+    """What the rows of the sample gave; `looks_s`: how long Campaign took for each look.
+
+    `calls`: if rows never seen are looked for first; `calls_created`: if they are created first. `fresh`: rows that
+    the ledger has never seen and that would be sent; `there`: of these, those that Campaign shows.
+    """
 
     rows: Counter[Kind] = field(default_factory=Counter)
     calls: Counter[Kind] = field(default_factory=Counter)
+    calls_created: Counter[Kind] = field(default_factory=Counter)
+    known: int = 0
+    fresh: int = 0
+    there: int = 0
     waiting: int = 0
     looks_s: list[float] = field(default_factory=list)
+
+    @property
+    def first_load(self) -> bool:
+        """Neither the ledger nor Campaign knows any of the rows."""
+        return self.fresh > 0 and self.known == self.there == 0
+
+    def costs(self, *, create_first: bool) -> Counter[Kind]:
+        """Where most creations would be refused a run looks first soon, whatever it was told."""
+        return self.calls_created if create_first and not rather_look(self.fresh, self.there) else self.calls
 
 
 @dataclass(frozen=True)
 class Choice:
     """`sample`: rows to try. `per_second`: engine calls; None: as measured. `rows`: as told; None: as counted.
 
-    `condition`: only rows for which it holds, in Dataverse's words. `ids`: only these rows.
+    `condition`: only rows for which it holds, in Dataverse's words. `ids`: only these rows. `create_first`: see
+    FirstLoad; None: if neither the ledger nor Campaign knows any row of the sample.
     """
 
     sample: int
@@ -92,6 +113,7 @@ class Choice:
     rows: int | None = None
     condition: str | None = None
     ids: Sequence[str] | None = None
+    create_first: bool | None = None
 
 
 async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None]) -> FirstLoad:
@@ -108,7 +130,9 @@ async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None
     for row in rows:
         await _try(app, mappings, mapping, row, sample)
         progress()
-    calls = round(total.rows * sum(sample.calls.values()) / len(rows)) if rows else 0
+    create_first = sample.first_load if choice.create_first is None else choice.create_first
+    costs = sample.costs(create_first=create_first)
+    calls = round(total.rows * sum(costs.values()) / len(rows)) if rows else 0
     rate = measured_rate(app.settings, sample.looks_s, choice.per_second)
     per_day = app.settings.campaign_calls_per_day
     return FirstLoad(
@@ -116,8 +140,9 @@ async def plan(app: App, table: str, choice: Choice, progress: Callable[[], None
         mapping=mapping.version,
         rows=total,
         sampled=len(rows),
-        tallies=tuple(Tally(kind, sample.rows[kind], sample.calls[kind]) for kind in Kind if sample.rows[kind]),
+        tallies=tuple(Tally(kind, sample.rows[kind], costs[kind]) for kind in Kind if sample.rows[kind]),
         waiting=sample.waiting,
+        create_first=create_first,
         engine_calls=calls,
         rate=rate,
         seconds=calls / rate.per_second if rate else None,
@@ -166,9 +191,14 @@ async def _try(app: App, mappings: Mappings, mapping: Mapping, row: Contact, sam
         sample.looks_s.append((app.ports.clock.now() - started).total_seconds() / (1 + len(former)))
         evidence = replace(evidence, profile=profile, former=former)
         told = await rehearse(app.ports, evidence, Why.UPSERT, hint)
+    created = await rehearse(app.ports, evidence, Why.UPSERT, replace(hint, created=ledger.never_seen))
     kind = _kind(told, evidence)
     sample.rows[kind] += 1
     sample.calls[kind] += told.calls
+    sample.calls_created[kind] += created.calls
+    sample.known += not ledger.never_seen
+    sample.fresh += ledger.never_seen and told.calls > 0
+    sample.there += ledger.never_seen and isinstance(evidence.profile, Profile)
     sample.waiting += any(parent.missing and parent.link.required for parent in kin.parents if parent.record)
 
 

@@ -29,6 +29,7 @@ class Count:
 class Report:
     """`rows`: done so far; `of`: as counted beforehand, None: not known. `seconds_left` None: cannot be told.
 
+    `create_first`: as the run was begun; `looking_again`: partitions that met so many profiles that they look first.
     `moved_at`: when the last page ended. `partitions_done` of `partitions`.
     """
 
@@ -47,6 +48,8 @@ class Report:
     engine_calls: int
     partitions: int
     partitions_done: int
+    create_first: bool
+    looking_again: int
     rows_per_second: float | None
     seconds_left: float | None
 
@@ -106,6 +109,8 @@ def of(run: Run, partitions: Sequence[Partition], now: datetime) -> Report:
         engine_calls=done.calls,
         partitions=run.partitions,
         partitions_done=done.done,
+        create_first=run.create_first,
+        looking_again=sum(part.looks_first for part in partitions),
         rows_per_second=rate,
         seconds_left=left,
     )

@@ -158,7 +158,7 @@ def build(config: Settings) -> App:
     return App(
         settings=config,
         ports=ports,
-        engine=Engine(ports, parts.telemetry, _patience(config)),
+        engine=Engine(ports, parts.telemetry, _patience(config), connections.crowd),
         webhook=Webhook(ports, Doorkeeper(config.webhook_keys()), parse_context),
         inbox=Inbox(ports, parts.telemetry, parse_context),
         sweep=_sweep(config, connections, ports),
@@ -232,7 +232,15 @@ def _sweep(config: Settings, connections: Connections, ports: Ports) -> ChangeSw
 
 def _dynamics(config: Settings, connections: Connections, mapping: LiveMapping, timeline: Timeline) -> DynamicsClient:
     settled, now = dynamics_config(config), SystemClock().now
-    return DynamicsClient(settled, connections.to_dynamics, connections.entra, mapping, now, tables=timeline.tables)
+    return DynamicsClient(
+        settled,
+        connections.to_dynamics,
+        connections.entra,
+        mapping,
+        now,
+        tables=timeline.tables,
+        crowd=lambda: connections.crowd.size,
+    )
 
 
 def _journal(config: Settings, connections: Connections, timeline: Timeline) -> JournalEvents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 
@@ -21,6 +22,7 @@ from shared.clients.dynamics.config import DynamicsConfig
 from shared.clients.dynamics.identity import DynamicsTokens, tokens_of
 from shared.clients.http import Http
 from shared.clients.limiter import Limiter, PacedSender
+from shared.crowd import Crowd
 from shared.domain.pace import Pace
 from shared.settings import Settings, SettingsError
 from shared.stores.budget import TableCallCounter
@@ -31,6 +33,9 @@ from shared.stores.mappings import blob_service
 from shared.stores.service_bus import ServiceBusLanes, service_bus_client
 from shared.stores.storage_calls import table_service
 
+# What Campaign takes in that time may be under way: a claim's work has a minute, and waiting for a call's turn counts.
+CROWD_S = 10.0
+
 
 @dataclass(frozen=True)
 class Connections:
@@ -39,6 +44,7 @@ class Connections:
     http: Http
     to_dynamics: Sender
     to_campaign: Sender
+    crowd: Crowd
     budget: CallBudget | None
     credential: DefaultAzureCredential
     tables: TableServiceClient
@@ -71,11 +77,13 @@ def connect(config: Settings) -> Connections:
     bus = ServiceBusLanes(broker)
     tables = table_service(_secret(config.storage), config.storage_table_url, credential)
     budget = _budget(config, tables)
-    to_campaign = _paced(http, config.campaign_max_in_flight)
+    campaign_pace = Pace(config.campaign_max_in_flight)
+    to_campaign = _paced(http, campaign_pace)
     return Connections(
         http=http,
-        to_dynamics=_paced(http, config.dynamics_max_in_flight),
+        to_dynamics=_paced(http, Pace(config.dynamics_max_in_flight)),
         to_campaign=to_campaign if budget is None else BudgetedSender(to_campaign, budget),
+        crowd=Crowd(partial(campaign_pace.takes, CROWD_S)),
         budget=budget,
         credential=credential,
         tables=tables,
@@ -94,8 +102,8 @@ def _observe(record: CallRecord) -> None:
     metrics.call(record.system, record.kind, record.status, record.seconds)
 
 
-def _paced(http: Http, ceiling: int) -> PacedSender:
-    return PacedSender(http, Limiter(Pace(ceiling)), SystemClock().now)
+def _paced(http: Http, pace: Pace) -> PacedSender:
+    return PacedSender(http, Limiter(pace), SystemClock().now)
 
 
 def _budget(config: Settings, tables: TableServiceClient) -> CallBudget | None:

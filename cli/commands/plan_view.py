@@ -41,6 +41,8 @@ def load(found: FirstLoad, what: str = "First load") -> Iterator[RenderableType]
     if found.waiting:
         count = screen.count(found.waiting, "row")
         yield Text(f"{count} of these wait for a parent that is not in Campaign yet: load its table first.")
+    if found.create_first:
+        yield Text("Rows that the ledger has never seen are created without a look: one call instead of two.")
     yield from _cost(found, at_least)
     yield from _bounds(found)
 

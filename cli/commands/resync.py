@@ -49,6 +49,13 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Bring rows of a table into line: `bridge resync TABLE --all`, in the background; then status, pause, resume.",
 )
+CreateFirst = Annotated[
+    bool | None,
+    typer.Option(
+        "--create-first/--look-first",
+        help="Create rows never seen without a look in Campaign, or look. Default: as the sample says.",
+    ),
+]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Its name, as the list gives it; or `last`.")]
 
 
@@ -60,6 +67,7 @@ class Manner:
     partitions: int
     rows: int | None
     sample: int
+    create_first: bool | None
     dry_run: bool
     yes: bool
     wait: bool
@@ -89,6 +97,7 @@ def start(
         int | None, typer.Option("--rows", min=0, metavar="N", help="How many rows there are, if Dataverse cannot say.")
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=0, max=500, help="Rows to try for the forecast.")] = SAMPLE,
+    create_first: CreateFirst = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Begin it and return.")] = False,
     settings: SettingsFile = None,
@@ -101,7 +110,7 @@ def start(
     Rows that are in line cost no engine call; a row that is written gets all its fields, as in a first load.
     """
     asked = _asked(table, filter_, None if ids is None else list(ids), since, everything=everything)
-    manner = Manner(rate, partitions, rows, sample, dry_run, yes, not no_wait, as_json)
+    manner = Manner(rate, partitions, rows, sample, create_first, dry_run, yes, not no_wait, as_json)
     _until_left(ctx, settings, lambda opened, begun: _start(opened, asked, manner, begun), as_json=as_json)
 
 
@@ -186,7 +195,7 @@ async def _start(opened: App, asked: Asked, manner: Manner, begun: list[str]) ->
 
 async def _forecast(opened: App, asked: Asked, scope: Scope, manner: Manner) -> FirstLoad:
     screen.tell(f"Looking at the sample costs at most {screen.count(manner.sample, 'engine call')}.")
-    choice = Choice(manner.sample, None, manner.rows, condition(scope, Slice()), asked.ids)
+    choice = Choice(manner.sample, None, manner.rows, condition(scope, Slice()), asked.ids, manner.create_first)
     with Progress(console=Console(file=sys.stderr), transient=True) as progress:
         task = progress.add_task("forecast", total=manner.sample)
         found = await plan(opened, asked.table, choice, lambda: progress.advance(task))
@@ -210,6 +219,7 @@ async def _begin(opened: App, asked: Asked, scope: Scope, manner: Manner, foreca
         page_rows=domain.page_rows(len(slices), manner.rate),
         per_second=manner.rate,
         rows=None if forecast.rows.at_least else forecast.rows.rows,
+        create_first=forecast.create_first,
     )
     return await opened.resync.start(run, slices, asked.ids or ())
 

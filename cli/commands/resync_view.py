@@ -49,6 +49,11 @@ def report(found: Report) -> Iterator[RenderableType]:
     yield Text(f"Begun {screen.text(found.started_at)} by {found.by}, by mapping {found.mapping}.")
     done = f"{found.partitions_done} of {screen.count(found.partitions, 'partition')} done"
     yield Text(f"{_done(found)} rows, {screen.count(found.engine_calls, 'engine call')}; {done}.")
+    if found.create_first:
+        again = (
+            f", but in {screen.count(found.looking_again, 'partition')} most were there" if found.looking_again else ""
+        )
+        yield Text(f"Rows never seen were created without a look{again}.")
     if found.counts:
         rows = ((count.rows, ENDINGS[count.ending], count.reason, count.meaning) for count in found.counts)
         yield screen.table("What became of the rows", ("Rows", "Ending", "Reason", "Meaning"), rows, firm=3)

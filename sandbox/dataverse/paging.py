@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from sandbox.dataverse.errors import ApiError
+from sandbox.dataverse.guid_order import weight, weight_sql
 from sandbox.dataverse.odata_sql import Condition
 from sandbox.dataverse.query import Order
-from sandbox.dataverse.schema import TEXTS, Table
+from sandbox.dataverse.schema import TEXTS, Kind, Table
 from sandbox.dataverse.values import Json, Row
 
 _COOKIE = re.compile(r'<cookie pagenumber="(\d+)" pagingcookie="([\w\-=]+)" istracking="False" />')
@@ -62,19 +63,27 @@ def beyond(mark: Mark, orders: list[Order]) -> Condition:
     """Rows that come after the mark: equal in the first n columns and further in the next."""
     branches: list[str] = []
     bound: list[Any] = []
+    weights = [_weight(order, value) for order, value in zip(orders, mark.values, strict=True)]
     for at, order in enumerate(orders):
         further = _further(order, mark.values[at])
         if further is None:
             continue
         equal = [f"{_sql(before)} IS ?" for before in orders[:at]]
         branches.append("(" + " AND ".join([*equal, further]) + ")")
-        bound += [*mark.values[:at], *([mark.values[at]] if "?" in further else [])]
+        bound += [*weights[:at], *([weights[at]] if "?" in further else [])]
     return Condition("(" + " OR ".join(branches) + ")", bound)
 
 
 def _sql(order: Order) -> str:
     name = f't."{order.column.name}"'
+    if order.column.kind is Kind.UNIQUEIDENTIFIER:
+        return f"({weight_sql(name)})"
     return f"{name} COLLATE NOCASE" if order.column.kind in TEXTS else name
+
+
+def _weight(order: Order, value: Json) -> Json:
+    """What `_sql` of the row gave that has this value."""
+    return weight(value) if order.column.kind is Kind.UNIQUEIDENTIFIER and isinstance(value, str) else value
 
 
 def _further(order: Order, value: Json) -> str | None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sandbox.dataverse.guid_order import weight_sql
 from sandbox.dataverse.schema import TEXTS, Attribute, Kind, Schema, Table
 from sandbox.dataverse.values import Row
 
@@ -178,6 +179,8 @@ class Store:
         for name, kind in columns.items():
             if name not in present:
                 self.db.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {kind}')
+        order = weight_sql(f'"{table.primary_id}"')
+        self.db.execute(f'CREATE INDEX IF NOT EXISTS "{table.name}.order" ON "{table.name}" ({order})')
         for index in _indexed(table):
             self.db.execute(f'CREATE INDEX IF NOT EXISTS "{table.name}.{index}" ON "{table.name}" ("{index}")')
 

@@ -1,4 +1,4 @@
-"""Feeds a Service Bus queue trigger from as many receivers as its load needs, up to maxConcurrentCalls."""
+"""Feeds a Service Bus queue trigger from as many receivers as its load needs, together up to maxConcurrentCalls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from sandbox.host.host_json import ServiceBusOptions
 from sandbox.host.queue_receiver import Work, serve
@@ -14,6 +15,7 @@ from sandbox.host.queue_receiver import Work, serve
 _log = logging.getLogger(__name__)
 # A receiver costs a connection and half a second to open, so short bursts are left to those that are open.
 _GROW_AFTER_S = 0.05
+_MOST_RECEIVERS = 16
 _RETIRE_AFTER_S = 30.0
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
@@ -23,8 +25,8 @@ class QueueListener:
     """Starts with one receiver, doubles them while all are busy, lets surplus ones go when idle."""
 
     def __init__(self, work: Work, options: ServiceBusOptions) -> None:
-        self._work = work
-        self._most = options.max_concurrent_calls
+        self._most = min(options.max_concurrent_calls, _MOST_RECEIVERS)
+        self._work = replace(work, at_once=options.max_concurrent_calls // self._most)
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None] | None] = set()
         self._wanted = 0

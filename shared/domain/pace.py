@@ -163,6 +163,11 @@ class Pace:
             return None
         return max(now, self._next_at - BURST_S)
 
+    def takes(self, seconds: float) -> int:
+        """About how many calls it serves in that time, by the slowest kind of them; 0 as long as none was answered."""
+        slowest = max((latency.smooth for latency in self._latencies.values()), default=0.0)
+        return int(self.window.value * seconds / slowest) if slowest else 0
+
     def send(self, kind: str, now: float) -> Ticket:
         """A call of that kind is sent now; allowed only if `opens_at(now) == now`."""
         self.in_flight += 1

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 PAGE_ROWS = 500
 PAGE_S = 60.0  # how long a page's rows may take at the rate that was asked for
+LEAST_TRIED = 10  # creations; fewer say nothing
 SLOWEST = 1 / PAGE_S  # rows a second of one partition; slower, a page of one row would outlast its function
 
 
@@ -52,7 +53,7 @@ class Run:
     """`epoch`: how often it was started or resumed; pages of an earlier one are dropped. `by`: who asked.
 
     `per_second`: at most so many rows are brought into line; None: as many as Campaign takes. `rows`: as counted
-    beforehand; None: not known.
+    beforehand; None: not known. `create_first`: rows that the ledger has never seen are created without a look.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Run:
     page_rows: int = PAGE_ROWS
     per_second: float | None = None
     rows: int | None = None
+    create_first: bool = False
     state: RunState = RunState.RUNNING
     epoch: int = 1
     ended_at: datetime | None = None
@@ -91,6 +93,7 @@ class Partition:
 
     `settled`: rows of that page that need no more work. `at_work`: those on which somebody began to work and may have
     died: of these the ledger is not trusted. `counts`: rows by ending and reason. `calls`: engine calls made.
+    `looks_first`: so many creations were refused that looks cost less from now on, whatever the run says.
     """
 
     run: str
@@ -103,6 +106,7 @@ class Partition:
     at_work: frozenset[str] = frozenset()
     counts: Mapping[tuple[Ending, str], int] = field(default_factory=dict)
     calls: int = 0
+    looks_first: bool = False
     moved_at: datetime | None = None
     etag: str | None = None
 
@@ -114,6 +118,7 @@ class Partition:
             at_work=self.at_work - tally.settled,
             counts=Counter(self.counts) + tally.counts,
             calls=self.calls + tally.calls,
+            looks_first=self.looks_first or rather_look(tally.tried, tally.refused),
             moved_at=now,
         )
 
@@ -125,11 +130,13 @@ class Partition:
 
 @dataclass
 class Tally:
-    """What one worker settled of a page."""
+    """What one worker settled of a page. `tried`: rows created without a look; `refused`: of these, those there."""
 
     settled: set[str] = field(default_factory=set)
     counts: Counter[tuple[Ending, str]] = field(default_factory=Counter)
     calls: int = 0
+    tried: int = 0
+    refused: int = 0
 
     def add(self, record_id: str, ending: Ending, slug: str) -> None:
         """One more row. `slug`: the reason's."""
@@ -180,6 +187,15 @@ def totals(partitions: Sequence[Partition]) -> Totals:
         done=sum(one.done for one in partitions),
         moved_at=max((one.moved_at for one in partitions if one.moved_at), default=None),
     )
+
+
+def rather_look(tried: int, refused: int) -> bool:
+    """Whether a look before each creation costs fewer calls than creations without one.
+
+    A look saves nothing where there is no profile, and costs one call; where there is one, it saves the refused call.
+    So it pays as soon as more than half are refused.
+    """
+    return tried >= LEAST_TRIED and 2 * refused > tried
 
 
 def most_partitions(wanted: int, per_second: float | None) -> int:

@@ -191,7 +191,8 @@ class Turn:
         return Sight.IN_LINE
 
     async def _look_up_refused(self, desired: Desired | None) -> Seen:
-        """A creation was refused as a duplicate. What is taken and yet not there is hidden by Campaign."""
+        """A creation was refused as a duplicate: nothing was written. Taken and yet not there: Campaign hides it."""
+        self.sent = False
         seen = await self._look_up(desired)
         if seen is Sight.MISSING and self.mapping.resource is not None:
             outcome = Park if self.hint.attempt else Retry  # it may just have gone with its former parent

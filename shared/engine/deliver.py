@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from shared import priority, tracing
+from shared.crowd import Crowd
 from shared.domain.back_off import back_off_s
 from shared.domain.change import Hint, Lane, Source, Why
 from shared.domain.fact import FactChunk
@@ -64,12 +65,18 @@ class Patience:
 
 
 class Engine:
-    """Settles deliveries. Returning means: complete the message. What it does not catch is our bug."""
+    """Settles deliveries. Returning means: complete the message. What it does not catch is our bug.
 
-    def __init__(self, ports: Ports, telemetry: Telemetry, patience: Patience) -> None:
+    `crowd`: the turns under way, its own and those on the rows of a page.
+    """
+
+    def __init__(self, ports: Ports, telemetry: Telemetry, patience: Patience, crowd: Crowd | None = None) -> None:
         self.ports = ports
         self.telemetry = telemetry
         self.patience = patience
+        self.crowd = crowd or Crowd()
+        self._chunks = Crowd(lambda: 0, Reason.DYNAMICS_BUSY)  # of hundreds of facts each
+        self._pages = Crowd(lambda: 0)  # of hundreds of rows each
         self._halted: dict[Lane, tuple[datetime, Reason]] = {}
 
     async def record(self, delivery: Delivery) -> None:
@@ -86,7 +93,11 @@ class Engine:
             chunk = self._started(delivery, decode_facts(delivery.body))
         except UnreadableError as error:
             return await self._park(delivery, Reason.MALFORMED, str(error))
-        await self._settle(delivery, chunk, lambda: timeline.record(self.ports, chunk, self.patience.event))
+        await self._settle(
+            delivery,
+            chunk,
+            lambda: _among(self._chunks, lambda: timeline.record(self.ports, chunk, self.patience.event)),
+        )
 
     async def bulk(self, delivery: Delivery, work: Callable[[PageOrder], Awaitable[Reason]]) -> None:
         """A page of a resync, or a row of one that its page could not settle."""
@@ -97,7 +108,7 @@ class Engine:
         if isinstance(message, Hint):
             return await self.record(delivery)
         order = self._started(delivery, message)
-        await self._settle(delivery, order, lambda: work(order))
+        await self._settle(delivery, order, lambda: _among(self._pages, lambda: work(order)))
 
     async def row_settled(self, hint: Hint, reason: Reason) -> None:
         """A row of a page, in the bulk lane: told like a message of its own."""
@@ -112,7 +123,7 @@ class Engine:
             hint = self._started(delivery, decode_hint(delivery.body))
         except UnreadableError as error:
             return await self._park(delivery, Reason.MALFORMED, str(error))
-        await self._settle(delivery, hint, lambda: work(hint))
+        await self._settle(delivery, hint, lambda: _among(self.crowd, lambda: work(hint)))
 
     def _started(self, delivery: Delivery, message: M) -> M:
         return replace(message, first_seen=self.ports.clock.now()) if delivery.replayed else message
@@ -210,6 +221,11 @@ class Engine:
             parked=parked,
             mapping=self.ports.mappings().version,
         )
+
+
+async def _among(crowd: Crowd, work: Work) -> Reason:
+    async with crowd.member():
+        return await work()
 
 
 def _next(message: Message, outcome: Outcome) -> Message:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from shared.domain.change import Hint, RecordKey
+from shared.domain.change import Hint
 from shared.domain.contact import Contact
 from shared.domain.ledger import LedgerRow
 from shared.domain.mapping import Mapping
-from shared.domain.resync import Ending, Tally
+from shared.domain.resync import Ending, Tally, rather_look
 from shared.engine.alignment import Turn
 from shared.engine.deliver import Engine
 from shared.errors import Drop, Halt, Outcome, Park, Reason, Retry, RetryAsVerify
 from shared.flows import contact
 from shared.ports import Ports
 
-READS_AT_ONCE = 32  # storage has no read of many rows by their keys
 ROWS_AT_ONCE = 8
 WORK_S = 120.0  # after that no row is begun: the function ends at 240 s
 # What keeps one row back and says nothing about the next one. Anything else holds up the page.
@@ -48,22 +47,24 @@ class RowAtHand:
     delivery_count: int
 
 
-async def ledger_rows(ports: Ports, keys: Sequence[RecordKey]) -> list[LedgerRow]:
-    """In the keys' order. Raises Retry."""
-    turns = asyncio.Semaphore(READS_AT_ONCE)
-
-    async def one(key: RecordKey) -> LedgerRow:
-        async with turns:
-            return await ports.ledger.get(key)
-
-    return list(await asyncio.gather(*(one(key) for key in keys)))
-
-
 class PageRows:
-    """`per_second`: rows that are begun, at most; None: as fast as it goes. What becomes of them is in `tally`."""
+    """`per_second`: rows that are begun, at most; None: as fast as it goes. What becomes of them is in `tally`.
 
-    def __init__(self, ports: Ports, engine: Engine, mapping: Mapping, tally: Tally, per_second: float | None) -> None:
+    `create_first`: as the run and its partition have it; see `_creates`.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        engine: Engine,
+        mapping: Mapping,
+        tally: Tally,
+        per_second: float | None,
+        *,
+        create_first: bool = False,
+    ) -> None:
         self.ports, self.engine, self.mapping, self.tally = ports, engine, mapping, tally
+        self.create_first = create_first
         self._wait_s = 0.0 if per_second is None else 1 / per_second
         self._started = ports.clock.now()
         self._next_at = self._started + timedelta(seconds=self._wait_s)  # the page before ended just now
@@ -111,13 +112,15 @@ class PageRows:
             await self.ports.clock.sleep((at - now).total_seconds())
 
     async def _one(self, one: RowAtHand) -> None:
-        record_id = one.hint.record.id
-        turn = Turn(self.ports, one.hint, one.delivery_count, (one.ledger, one.row))
+        record_id, creates = one.hint.record.id, self._creates(one)
+        hint = replace(one.hint, created=creates)
+        turn = Turn(self.ports, hint, one.delivery_count, (one.ledger, one.row))
         if turn.mapping.version != self.mapping.version:  # its columns may not be the ones that were read
             self._stop = Retry(Reason.ROW_CHANGED, "read while the mapping changed", after_s=1)
             return
         try:
-            reason = await turn.run()
+            async with self.engine.crowd.member():
+                reason = await turn.run()
         except Drop as outcome:
             self.tally.add(record_id, Ending.SETTLED, outcome.reason.slug)
         except (Park, Retry, Halt) as outcome:
@@ -125,6 +128,17 @@ class PageRows:
         else:
             await self.engine.row_settled(one.hint, reason)
             self.tally.add(record_id, Ending.SETTLED, reason.slug)
+            if creates and reason in (Reason.WRITTEN, Reason.UNCHANGED):
+                self.tally.tried += 1
+                self.tally.refused += not turn.created
+
+    def _creates(self, one: RowAtHand) -> bool:
+        """Like an announced creation: not looked for before, only if Campaign refuses it.
+
+        Not where most were refused; and a row that goes on by itself, as a message of its own, looks first again.
+        """
+        fresh = one.ledger.never_seen and one.delivery_count == 1
+        return self.create_first and fresh and not rather_look(self.tally.tried, self.tally.refused)
 
     async def _ended(self, hint: Hint, outcome: Park | Retry | Halt) -> None:
         """What is the row's own trouble goes on as a message; what every row would meet stops the page."""

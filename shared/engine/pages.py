@@ -16,7 +16,7 @@ from shared.domain.contact import Contact
 from shared.domain.mapping import Mapping
 from shared.domain.resync import PageOrder, Partition, Run, RunState, Tally
 from shared.engine.deliver import Engine
-from shared.engine.page_rows import PageRows, RowAtHand, ledger_rows
+from shared.engine.page_rows import PageRows, RowAtHand
 from shared.engine.reading import mapping_of, read_rows
 from shared.errors import Reason, Retry
 from shared.mapping_file import filter_text
@@ -60,7 +60,8 @@ class Pages:
         with counting() as calls:
             read = await self._read(run, part, mapping)
             at_hand = await self._at_hand(run, part, mapping, read.rows)
-            work = PageRows(self.ports, self.engine, mapping, tally, _pace(run))
+            create_first = run.create_first and not part.looks_first
+            work = PageRows(self.ports, self.engine, mapping, tally, _pace(run), create_first=create_first)
             left = work.settle_at_sight(at_hand)
             part = await self._announce(part, left)
             stopped = await work.settle(left)
@@ -100,7 +101,7 @@ class Pages:
         """Each with its ledger row. Of rows that somebody began to work on the ledger is not trusted."""
         now = self.ports.clock.now()
         keys = [RecordKey(mapping.table, record_id) for record_id in rows]
-        known = await ledger_rows(self.ports, keys)
+        known = await self.ports.ledger.get_many(keys)
         return [
             RowAtHand(
                 Hint(f"resync/{run.id}/{key.id}", key, Why.UPSERT, Source.RESYNC, now),

@@ -21,6 +21,10 @@ class Ledger(Protocol):
         """A never-seen row where there is none."""
         ...
 
+    async def get_many(self, keys: Sequence[RecordKey]) -> Sequence[LedgerRow]:
+        """As `get`, in the order of the keys; cheapest for records that stand together in Dataverse's order of ids."""
+        ...
+
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         """Store the row if it is still the one with `row.etag`; the stored row, or None if somebody was faster."""
         ...

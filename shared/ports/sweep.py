@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -62,11 +62,14 @@ class OptOutNote:
     modified_on: datetime
 
 
+Digests = Mapping[RecordKey, str]
+
+
 class OptOutNotes(Protocol):
     """On which opt-outs both sides last agreed."""
 
-    async def read(self, record: RecordKey) -> str | None:
-        """The digest; None: nothing was noted."""
+    async def read_many(self, records: Collection[RecordKey]) -> Digests:
+        """The digests; without the records of which nothing was noted."""
         ...
 
     async def note(self, note: OptOutNote) -> None:
@@ -78,9 +81,9 @@ class NoNotes(OptOutNotes):
     """Implements `OptOutNotes` where nobody sweeps."""
 
     @override
-    async def read(self, record: RecordKey) -> str | None:
+    async def read_many(self, records: Collection[RecordKey]) -> Digests:
         """Nothing was noted."""
-        return None
+        return {}
 
     @override
     async def note(self, note: OptOutNote) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, assert_never
+from uuid import UUID
 
 from shared.domain.change import RecordKey
 from shared.domain.ledger import Absent, Claim, LedgerRow, Present, PrivacyRequest, State, Unknown
 
 Entity = dict[str, Any]
 PARTITIONS = tuple("0123456789abcdef")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NO_GUID = "~"
 
 
 def partition_of(key: RecordKey) -> str:
@@ -22,11 +26,37 @@ def partition_of(key: RecordKey) -> str:
 
 def address(key: RecordKey) -> tuple[str, str]:
     """PartitionKey and RowKey of a record's row."""
-    return partition_of(key), key_text(key)
+    return partition_of(key), f"{key.table}|{_sortable(key.id)}"
+
+
+def key_at(row_key: str) -> RecordKey:
+    """The record whose row is stored under that RowKey."""
+    table, _, text = row_key.partition("|")
+    return RecordKey(table, _id(text))
+
+
+def _sortable(record_id: str) -> str:
+    """The bytes of a GUID from the most to the least significant one: sorted as text it is sorted as Dataverse sorts.
+
+    SQL Server's order of unique identifiers: the last group counts first, then the fourth, both as they are written;
+    then the third, the second and the first, each from its last byte on.
+    """
+    if GUID.fullmatch(record_id) is None:
+        return f"{NO_GUID}{record_id}"
+    written = bytes.fromhex(record_id.replace("-", ""))
+    return (written[10:] + written[8:10] + written[7::-1]).hex()
+
+
+def _id(text: str) -> str:
+    """The inverse of `_sortable`."""
+    if text.startswith(NO_GUID):
+        return text.removeprefix(NO_GUID)
+    weighed = bytes.fromhex(text)
+    return str(UUID(bytes=weighed[:7:-1] + weighed[6:8] + weighed[:6]))
 
 
 def key_text(key: RecordKey) -> str:
-    """Table and id, as entities name a record."""
+    """Table and id, as other entities name a record."""
     return f"{key.table}|{key.id}"
 
 

@@ -28,6 +28,10 @@ class MemoryLedger:
         """A never-seen row where there is none."""
         return self.rows.get(key, LedgerRow(key))
 
+    async def get_many(self, keys: Sequence[RecordKey]) -> Sequence[LedgerRow]:
+        """In the order of the keys."""
+        return [self.rows.get(key, LedgerRow(key)) for key in keys]
+
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         """The stored row, or None if `row.etag` is not the stored one's."""
         present = self.rows.get(row.key)

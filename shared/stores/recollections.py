@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 from pydantic import AwareDatetime, TypeAdapter
 
@@ -16,7 +16,8 @@ from shared.domain.contact import Value
 from shared.domain.optout import Said
 from shared.domain.recollection import OwnOptIn, Recollection
 from shared.stores.ledger_entity import address
-from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, reading, writing, written
+from shared.stores.ranges import entity_at
+from shared.stores.storage_calls import LOST_RACE, Table, error_code, writing, written
 
 Entity = dict[str, Any]
 LEFT: TypeAdapter[Mapping[str, Value]] = TypeAdapter(Mapping[str, Value])
@@ -33,13 +34,9 @@ class TableRecollections:
 
     async def get(self, key: RecordKey) -> Recollection:
         """An empty one where nothing is stored. Raises Retry."""
-        table = await self._table.ready()
-        async with reading():
-            try:
-                entity = await table.get_entity(*address(key), retry_total=READ_RETRIES)
-            except ResourceNotFoundError as error:
-                self._table.heed(error)
-                return Recollection(key)
+        entity = await entity_at(self._table, *address(key))
+        if entity is None:
+            return Recollection(key)
         return from_entity(key, entity, str(entity.metadata["etag"]))
 
     async def put(self, past: Recollection) -> Recollection | None:

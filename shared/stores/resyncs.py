@@ -98,6 +98,7 @@ def run_entity(run: Run) -> Entity:
             "page_rows": run.page_rows,
             "per_second": run.per_second,
             "rows": run.rows,
+            "create_first": run.create_first or None,
             "state": run.state.value,
             "epoch": run.epoch,
             "ended_at": _text(run.ended_at),
@@ -125,6 +126,7 @@ def run_of(entity: Mapping[str, Any]) -> Run:
         page_rows=entity["page_rows"],
         per_second=entity.get("per_second"),
         rows=entity.get("rows"),
+        create_first=entity.get("create_first", False),
         state=RunState(entity["state"]),
         epoch=entity["epoch"],
         ended_at=_time(entity.get("ended_at")),
@@ -148,6 +150,7 @@ def partition_entity(partition: Partition) -> Entity:
             "at_work": _packed(partition.at_work),
             "counts": json.dumps([[ending, slug, rows] for (ending, slug), rows in sorted(partition.counts.items())]),
             "calls": partition.calls,
+            "looks_first": partition.looks_first or None,
             "moved_at": _text(partition.moved_at),
         }
     )
@@ -166,6 +169,7 @@ def partition_of(entity: Mapping[str, Any]) -> Partition:
         at_work=_unpacked(entity.get("at_work", b"")),
         counts=Counter({(Ending(ending), slug): rows for ending, slug, rows in json.loads(entity["counts"])}),
         calls=entity["calls"],
+        looks_first=entity.get("looks_first", False),
         moved_at=_time(entity.get("moved_at")),
     )
 

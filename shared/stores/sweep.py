@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables.aio import TableServiceClient
 
 from shared.domain.change import RecordKey
 from shared.domain.ledger import LedgerRow
 from shared.domain.sweep import Phase, Position
 from shared.errors import Reason, Retry
-from shared.ports.sweep import OptOutNote, Tally
+from shared.ports.sweep import Digests, OptOutNote, Tally
 from shared.stores.budget import TableCallCounter
-from shared.stores.ledger_entity import PARTITIONS, address, from_entity, key_of, time_text
+from shared.stores.ledger_entity import PARTITIONS, address, from_entity, key_at, time_text
+from shared.stores.ranges import entities_of, entity_at
 from shared.stores.storage_calls import (
     LOST_RACE,
     READ_RETRIES,
@@ -46,16 +47,6 @@ async def _stored(table: Table, entity: Entity, etag: str | None) -> str | None:
             raise
 
 
-async def _found(table: Table, partition: str, row_key: str) -> Any:  # noqa: ANN401 - an entity of the SDK, or None
-    client = await table.ready()
-    async with reading():
-        try:
-            return await client.get_entity(partition, row_key, retry_total=READ_RETRIES)
-        except ResourceNotFoundError as error:
-            table.heed(error)
-            return None
-
-
 class TablePositions:
     """Implements `shared.ports.sweep.Positions`: an entity a Dynamics table, changed only under its ETag."""
 
@@ -66,7 +57,7 @@ class TablePositions:
 
     async def read(self, table: str) -> Position:
         """A beginning where nothing is stored. Raises Retry."""
-        entity = await _found(self._table, self.PARTITION, table)
+        entity = await entity_at(self._table, self.PARTITION, table)
         if entity is None:
             return Position(table)
         return replace(_position(table, entity), etag=str(entity.metadata["etag"]))
@@ -92,22 +83,27 @@ class TableOptOutNotes:
     def __init__(self, service: TableServiceClient, name: str = "agreed") -> None:
         self._table = Table(service, name)
 
-    async def read(self, record: RecordKey) -> str | None:
-        """None: nothing was noted. Raises Retry."""
-        entity = await _found(self._table, *address(record))
-        return None if entity is None else str(entity["digest"])
+    async def read_many(self, records: Collection[RecordKey]) -> Digests:
+        """Without the records of which nothing was noted. Raises Retry."""
+        found = await entities_of(self._table, records)
+        return {record: str(entity["digest"]) for record, entity in found.items()}
 
     async def note(self, note: OptOutNote) -> None:
-        """Unless it is there, or one of a later row. Raises Retry."""
+        """Unless it is there, or one of a later row. Raises Retry.
+
+        It is written before anything is read: most notes are of a profile that was just made, and the first.
+        """
         partition, row_key = address(note.record)
-        entity = {"PartitionKey": partition, "RowKey": row_key, "digest": note.digest}
+        at = time_text(note.modified_on)
+        entity = {"PartitionKey": partition, "RowKey": row_key, "digest": note.digest, "at": at}
+        etag: str | None = None
         for _ in range(TRIES):
-            known = await _found(self._table, partition, row_key)
+            if await _stored(self._table, entity, etag) is not None:
+                return
+            known = await entity_at(self._table, partition, row_key)
             if known is not None and (known["digest"] == note.digest or _moment(known["at"]) > note.modified_on):
                 return
             etag = None if known is None else str(known.metadata["etag"])
-            if await _stored(self._table, {**entity, "at": time_text(note.modified_on)}, etag) is not None:
-                return
         raise Retry(Reason.LEDGER_RACE, f"{note.record}: noted by others {TRIES} times in a row")
 
 
@@ -150,7 +146,7 @@ class TableLedgerPages:
                 entities = [entity async for entity in page]
                 if entities:
                     break
-        rows = [from_entity(key_of(entity["RowKey"]), entity, etag="") for entity in entities]
+        rows = [from_entity(key_at(entity["RowKey"]), entity, etag="") for entity in entities]
         if entities:
             return rows, f"{partition} {entities[-1]['RowKey']}"
         following = PARTITIONS[PARTITIONS.index(partition) + 1 :]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 
 from shared.domain.change import RecordKey
 from shared.domain.ledger import LedgerRow
 from shared.domain.sweep import Position
-from shared.ports.sweep import OptOutNote, Tally
+from shared.ports.sweep import Digests, OptOutNote, Tally
 from shared.stores.memory import MemoryLedger
 
 
@@ -40,10 +40,9 @@ class MemoryOptOutNotes:
     def __init__(self) -> None:
         self.notes: dict[RecordKey, OptOutNote] = {}
 
-    async def read(self, record: RecordKey) -> str | None:
-        """None: nothing was noted."""
-        note = self.notes.get(record)
-        return None if note is None else note.digest
+    async def read_many(self, records: Collection[RecordKey]) -> Digests:
+        """Without the records of which nothing was noted."""
+        return {record: self.notes[record].digest for record in records if record in self.notes}
 
     async def note(self, note: OptOutNote) -> None:
         """Unless one of a later row is there."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.data.tables import UpdateMode
+from azure.data.tables import TableEntity, UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
 from shared.domain.change import RecordKey
 from shared.domain.ledger import LedgerRow
 from shared.stores.ledger_entity import address, from_entity, time_text, to_entity
 from shared.stores.pending_marks import PendingMarks
+from shared.stores.ranges import entities_of, entity_at
 from shared.stores.storage_calls import LOST_RACE, READ_RETRIES, Table, error_code, reading, writing, written
 from shared.stores.watches import WINDOW_S, Announcement, Watches
 
@@ -67,16 +68,12 @@ class TableLedger:
 
     async def get(self, key: RecordKey) -> LedgerRow:
         """A never-seen row where there is none. Raises Retry."""
-        table = await self._table.ready()
-        partition, row_key = address(key)
-        async with reading():
-            try:
-                entity = await table.get_entity(partition, row_key, retry_total=READ_RETRIES)
-            except ResourceNotFoundError as error:
-                self._table.heed(error)
-                return LedgerRow(key)
-        row = from_entity(key, entity, etag="")
-        return replace(row, etag=str(_Version.of(row, entity.metadata["etag"] or "")))
+        return _row(key, await entity_at(self._table, *address(key)))
+
+    async def get_many(self, keys: Sequence[RecordKey]) -> Sequence[LedgerRow]:
+        """In the order of the keys. Raises Retry."""
+        found = await entities_of(self._table, keys)
+        return [_row(key, found.get(key)) for key in keys]
 
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         """The stored row, or None if `row.etag` is not the stored one's. Raises Retry, Uncertain.
@@ -136,6 +133,13 @@ class TableLedger:
                 if error_code(error) in LOST_RACE:
                     return None
                 raise
+
+
+def _row(key: RecordKey, entity: TableEntity | None) -> LedgerRow:
+    if entity is None:
+        return LedgerRow(key)
+    row = from_entity(key, entity, etag="")
+    return replace(row, etag=str(_Version.of(row, entity.metadata["etag"] or "")))
 
 
 class TableWatermarks:

@@ -41,6 +41,13 @@ def test_reasons_are_documented_in_the_registrys_order() -> None:
     assert list(documented) == [reason.slug for reason in Reason]
 
 
+def test_the_glossary_explains_no_word_twice() -> None:
+    heads = re.findall(r"^\| (\*\*.+?) \|", (DOCS / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    words = [word for head in heads for word in re.findall(r"\*\*(.+?)\*\*", head)]
+    assert words
+    assert sorted(set(words)) == sorted(words)
+
+
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_a_setting_is_documented_with_its_meaning_its_default_and_its_source(setting: Setting) -> None:
     documented = rows(DOCS / "settings.md")

@@ -27,7 +27,7 @@ HOST_KEYS = {
     "extensionBundle.version": "Service Bus extension 5.x",
     "extensions.http.routePrefix": "part of the webhook's address",
     "extensions.serviceBus.prefetchCount": "a prefetched message's lock would run out while it waits",
-    "extensions.serviceBus.maxConcurrentCalls": "per instance; twice CAMPAIGN_MAX_IN_FLIGHT, see docs/flows/rate.md",
+    "extensions.serviceBus.maxConcurrentCalls": "per instance; how many of them are worked on, see docs/flows/rate.md",
     "extensions.serviceBus.autoCompleteMessages": "returning completes a message, raising abandons it",
     "extensions.serviceBus.maxAutoLockRenewalDuration": "longer than the function may run",
     "logging.logLevel.default": "one line a decision",

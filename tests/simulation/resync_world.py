@@ -6,7 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -103,6 +103,7 @@ class Profiles:
     held: dict[str, dict[str, Value]] = field(default_factory=dict)
     writes: Counter[str] = field(default_factory=Counter)
     looks: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
     async def _call(self) -> None:
         await asyncio.sleep(self.random.uniform(0.5, 1.5) * CALL_S / 2)
@@ -126,6 +127,8 @@ class Profiles:
     async def _write(self, contact_id: str, fields: Mapping[str, Value], *, there: bool) -> bool:
         await self._call()
         done = (contact_id in self.held) is there
+        if not done and not there:
+            self.refused[contact_id] += 1
         if done:
             self.writes[contact_id] += 1
             self.held[contact_id] = {**self.held.get(contact_id, {}), **fields}
@@ -140,6 +143,13 @@ class SlowLedger(MemoryLedger):
         """See the port."""
         await asyncio.sleep(STORAGE_S)
         return await super().get(key)
+
+    async def get_many(self, keys: Sequence[RecordKey]) -> Sequence[LedgerRow]:
+        """See the port."""
+        await asyncio.sleep(STORAGE_S)
+        rows = await super().get_many(keys)
+        await asyncio.sleep(STORAGE_S)
+        return rows
 
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         """See the port."""
@@ -161,9 +171,22 @@ class SlowRuns(MemoryResyncs):
 
 
 class World:
-    """Of every ten contacts six are in line, two are changed since, one Campaign has without us, one is new."""
+    """Of every ten contacts six are in line, two are changed since, one Campaign has without us, one is new.
 
-    def __init__(self, rows: int, *, page_rows: int = 500, partitions: int = 4, seed: int = 1) -> None:
+    `all_of`: or every one is of the kind of that number, from 0 to 9.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        *,
+        page_rows: int = 500,
+        partitions: int = 4,
+        seed: int = 1,
+        create_first: bool = False,
+        all_of: int | None = None,
+    ) -> None:
+        self.create_first = create_first
         self.random = Random(seed)
         self.page_rows, self.wanted_partitions = page_rows, partitions
         self.broker = Broker(Plan(Random(seed)), self._work)
@@ -177,7 +200,7 @@ class World:
         self.pages = Pages(self.ports, self.engine, self.runs, self.table, self.id_lists)
         self.resync = Resync(self.ports, self.runs, self.id_lists)
         for number, row in enumerate(self.table.rows.values()):
-            self._remember(number % 10, row)
+            self._remember(number % 10 if all_of is None else all_of, row)
 
     async def start(self, scope: Scope | None = None, ids: Sequence[str] = (), per_second: float | None = None) -> Run:
         """Slices by the time of creation, unless ids are given."""
@@ -187,6 +210,7 @@ class World:
             slices = [Slice(first=0, last=len(ids))]
         now = self.broker.clock.now()
         run = Run("r1", scope or Scope("contact"), "m1", 0, "somebody", now, self.page_rows, per_second)
+        run = replace(run, create_first=self.create_first)
         return await self.resync.start(run, slices, ids)
 
     async def run_to_the_end(self, kills_at_s: Sequence[float] = ()) -> None:

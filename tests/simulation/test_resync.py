@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from shared.domain.resync import Ending, RunState, Scope, totals
+from shared.domain.resync import LEAST_TRIED, Ending, RunState, Scope, totals
+from shared.engine.page_rows import ROWS_AT_ONCE
 from tests.simulation.resync_world import World
 from tests.simulation.virtual import play
 
@@ -59,6 +60,42 @@ def test_a_second_resync_finds_everything_in_line_and_costs_nothing() -> None:
 
     world = play(twice(World(1000, page_rows=100)))
     assert (world.profiles.writes.total(), world.profiles.looks.total(), world.table.looked.total()) == (0, 0, 0)
+
+
+NEW, WITHOUT_US = 9, 8
+
+
+def test_a_first_load_costs_one_call_a_row() -> None:
+    world = play(resynced(World(2000, page_rows=100, create_first=True, all_of=NEW)))
+    assert not world.violations()[:5]
+    assert (world.profiles.looks.total(), world.profiles.writes.total()) == (0, 2000)
+    assert totals(list(world.runs.kept_partitions.values())).counts == {(Ending.SETTLED, "written"): 2000}
+
+
+def test_a_first_load_over_profiles_adopts_them_and_soon_looks_first() -> None:
+    world = play(resynced(World(2000, page_rows=100, create_first=True, all_of=WITHOUT_US)))
+    assert not world.violations()[:5]
+    assert len(world.profiles.held) == 2000
+    assert world.profiles.refused.total() < world.wanted_partitions * (LEAST_TRIED + ROWS_AT_ONCE)
+    assert all(part.looks_first for part in world.runs.kept_partitions.values())
+    assert world.profiles.looks.total() == world.profiles.writes.total() == 2000
+
+
+def test_a_first_load_that_meets_few_profiles_goes_on_creating() -> None:
+    world = World(2000, page_rows=100, create_first=True, all_of=NEW)
+    world.profiles.held |= {key: {"lastName": "Former"} for key in list(world.table.rows)[::10]}
+    play(resynced(world))
+    assert not world.violations()[:5]
+    assert (world.profiles.refused.total(), world.profiles.looks.total()) == (200, 200)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_first_load_killed_at_random_moments(seed: int) -> None:
+    random = Random(seed)
+    moments = sorted(random.uniform(0, 25) + 62 * number for number in range(random.randint(1, 6)))
+    kind = random.choice([None, NEW, WITHOUT_US])
+    world = World(300, page_rows=25, partitions=3, seed=seed, create_first=True, all_of=kind)
+    assert not play(resynced(world, *moments)).violations()
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -491,6 +491,9 @@ class LedgerFake:
         await self.world.step("ledger answer")
         return row
 
+    async def get_many(self, keys: Sequence[RecordKey]) -> Sequence[LedgerRow]:
+        return [await self.get(key) for key in keys]
+
     async def put(self, row: LedgerRow) -> LedgerRow | None:
         await self.world.step("ledger write")
         if row.etag != self.world.ledger_row.etag:

@@ -36,6 +36,7 @@ T = TypeVar("T")
 class DynamicsClient(Dynamics):
     """`mappings` gives those in force, whose columns are read. See the port for what the methods raise.
 
+    `crowd`: how many turns are under way, of which each may be about to read; 0: not known.
     What a custom table is called in addresses is asked once and remembered.
     """
 
@@ -49,11 +50,12 @@ class DynamicsClient(Dynamics):
         *,
         tables: ActivityTables = ADOBE_TABLES,
         window_s: float = WINDOW_S,
+        crowd: Callable[[], int] = lambda: 0,
     ) -> None:
         self._config, self._mappings = config, mappings
         self._exchange = Exchange(http, tokens, REASONS, config.timeout_s, now)
         self._activities = ActivityWriter(config, self._exchange, tables, now)
-        self._window_s = window_s
+        self._window_s, self._crowd = window_s, crowd
         self._names = {CONTACT: wire.CONTACTS}
         self._loaders: dict[tuple[str, bool], Loader[Contact]] = {}
         self._own_user: str | None = None
@@ -62,7 +64,7 @@ class DynamicsClient(Dynamics):
         """The row as it is now; None if there is none. Raises ValueError for an id that is no GUID."""
         record_id = wire.checked_id(record.id)
         await self._name(record.table)
-        return await self._loader(record.table).read(record_id)
+        return await self._loader(record.table).read(record_id, urgent=priority.current() is Priority.FIRST)
 
     async def read_many(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:
         """The rows that exist, by id in lower case. Raises ValueError for an id that is no GUID."""
@@ -114,7 +116,9 @@ class DynamicsClient(Dynamics):
         key = table, priority.current() is Priority.LAST
         if key not in self._loaders:
             read, limit = partial(self._read, table), partial(self._ids_per_read, table)
-            self._loaders[key] = Loader(read, window_s=self._window_s, limit=limit, at_once=READS_AT_ONCE)
+            self._loaders[key] = Loader(
+                read, window_s=self._window_s, limit=limit, at_once=READS_AT_ONCE, crowd=self._crowd
+            )
         return self._loaders[key]
 
     async def _read(self, table: str, ids: Sequence[str]) -> Mapping[str, Contact]:

@@ -19,7 +19,7 @@ from shared.errors import Retry
 
 TAG = "campaign-bridge"
 HEADERS = {"Accept": "application/json", "OData-MaxVersion": "4.0", "OData-Version": "4.0"}
-IDS_PER_READ = 100
+IDS_PER_READ = 200
 _URL_LIMIT = 32_000
 _ID_LENGTH = len("%2C%27%27") + 36
 _LABEL = "OData.Community.Display.V1.FormattedValue"

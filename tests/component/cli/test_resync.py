@@ -73,6 +73,38 @@ def test_a_run_is_stored_cut_and_ordered(bridge: Typed, fake: FakeApp) -> None:
     assert fake.bus.lanes == [Lane.BULK] * 3
 
 
+def test_a_first_load_creates_without_a_look_unless_told_otherwise(bridge: Typed, fake: FakeApp) -> None:
+    fake.campaign.row = None
+    shown = bridge("resync", "contact", "--all", "--dry-run").stdout
+    assert "created without a look" in shown
+    assert "All rows: about 40 engine calls." in shown
+    run = begun(bridge, fake)
+    assert run.create_first
+    assert "Rows never seen were created without a look." in bridge("resync", "status").stdout
+    part = next(iter(fake.resyncs.kept_partitions.values()))
+    fake.resyncs.kept_partitions[run.id, part.number] = replace(part, looks_first=True)
+    assert "without a look, but in 1 partition most were there." in bridge("resync", "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "create_first"),
+    [
+        (("--look-first",), False),
+        (("--sample", "0"), False),
+        (("--sample", "0", "--create-first"), True),
+    ],
+)
+def test_whether_it_creates_first_may_be_said(
+    bridge: Typed, fake: FakeApp, words: tuple[str, ...], create_first: bool
+) -> None:
+    fake.campaign.row = None
+    assert begun(bridge, fake, "--all", *words).create_first is create_first
+
+
+def test_where_campaign_shows_a_row_of_the_sample_it_looks_first(bridge: Typed, fake: FakeApp) -> None:
+    assert not begun(bridge, fake).create_first
+
+
 def test_an_empty_table_is_one_empty_page(bridge: Typed, fake: FakeApp) -> None:
     fake.bulk.ends = None
     assert begun(bridge, fake).partitions == 1

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+LONGEST_ADDRESS = 2 * 32 * 1024
 Act = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -83,7 +84,13 @@ class ScriptedServer:
     async def __aenter__(self) -> Self:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._act)
-        self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            handler_cancellation=True,
+            max_line_size=LONGEST_ADDRESS,
+            shutdown_timeout=0.1,
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         self.port = self._runner.addresses[0][1]

@@ -92,11 +92,11 @@ async def test_reads_of_one_moment_are_one_request(dynamics, server):
     assert len(server.asked) == 1
 
 
-async def test_a_hundred_rows_fill_a_request(dynamics, server):
-    server.always = Rows({contact_id(n): str(n) for n in range(250)})
-    assert len(await dynamics.read_many("contact", [contact_id(n) for n in range(250)])) == 250
+async def test_two_hundred_rows_fill_a_request(dynamics, server):
+    server.always = Rows({contact_id(n): str(n) for n in range(450)})
+    assert len(await dynamics.read_many("contact", [contact_id(n) for n in range(450)])) == 450
     assert len(server.asked) == 3
-    await asyncio.gather(*(dynamics.read(key(n)) for n in range(101)))
+    await asyncio.gather(*(dynamics.read(key(n)) for n in range(201)))
     assert len(server.asked) == 5
 
 

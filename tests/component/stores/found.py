@@ -9,7 +9,7 @@ from azure.data.tables.aio import TableClient
 
 from shared.domain.ledger import LedgerRow
 from shared.stores import pending_marks, watches
-from shared.stores.ledger_entity import PARTITIONS, from_entity, key_of
+from shared.stores.ledger_entity import PARTITIONS, from_entity, key_at
 from shared.stores.pending_marks import Mark
 from shared.stores.watches import Watch
 
@@ -32,7 +32,7 @@ class Found:
                 found.marks.append(Mark.read(entity))
             else:
                 assert entity["PartitionKey"] in PARTITIONS
-                found.rows.append(from_entity(key_of(entity["RowKey"]), entity, "e"))
+                found.rows.append(from_entity(key_at(entity["RowKey"]), entity, "e"))
         return found
 
     def missing(self) -> list[str]:

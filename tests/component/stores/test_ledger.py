@@ -62,6 +62,22 @@ async def test_a_row_comes_back_exactly_and_as_put_returned_it(ledger: Ledger) -
     assert not put.never_seen
 
 
+async def test_many_rows_come_back_as_each_would(ledger: Ledger) -> None:
+    there = [key(n) for n in range(0, 120, 2)] + [RecordKey("new_loyalty", KEY.id), RecordKey("contact", "no guid")]
+    for record in there:
+        await stored(ledger, replace(FULL, key=record, state=Present(record.id)))
+    asked = [*reversed([key(n) for n in range(120)]), *there[-2:], KEY, there[0]]
+    assert list(await ledger.get_many(asked)) == [await ledger.get(record) for record in asked]
+    assert list(await ledger.get_many([])) == []
+
+
+async def test_a_row_of_many_can_be_written(ledger: Ledger) -> None:
+    for number in range(40):
+        await stored(ledger, LedgerRow(key(number)))
+    for row in await ledger.get_many([key(number) for number in range(40)]):
+        assert await ledger.put(replace(row, state=Absent())) is not None
+
+
 async def test_a_row_is_replaced_not_merged(ledger: Ledger) -> None:
     first = await stored(ledger, FULL)
     second = await stored(ledger, LedgerRow(KEY, Absent(), etag=first.etag))

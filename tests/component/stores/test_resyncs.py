@@ -33,6 +33,7 @@ PART = Partition(
     at_work=frozenset(IDS[2:]),
     counts=Counter({(Ending.SETTLED, "written"): 7, (Ending.PARKED, "refused_value"): 1}),
     calls=9,
+    looks_first=True,
     moved_at=NOW,
 )
 
@@ -60,7 +61,9 @@ async def test_what_is_not_there(resyncs: Resyncs) -> None:
     assert (list(await resyncs.runs()), list(await resyncs.partitions("none"))) == ([], [])
 
 
-@pytest.mark.parametrize("run", [RUN, Run("r2", Scope("new_vehicle", ids=4), "m1", 1, "somebody", NOW)])
+@pytest.mark.parametrize(
+    "run", [RUN, replace(RUN, create_first=True), Run("r2", Scope("new_vehicle", ids=4), "m1", 1, "somebody", NOW)]
+)
 async def test_a_run_comes_back_as_it_was(resyncs: Resyncs, run: Run) -> None:
     stored = await resyncs.put_run(run)
     assert stored is not None

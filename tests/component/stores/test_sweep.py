@@ -64,13 +64,13 @@ async def test_a_position_comes_back_and_is_written_by_who_read_it_last(kept: Ke
 
 
 async def test_a_note_of_an_older_row_changes_nothing(kept: Kept) -> None:
-    assert await kept.notes.read(KEY) is None
+    assert await kept.notes.read_many([KEY]) == {}
     await kept.notes.note(OptOutNote(KEY, "one", NOW))
     await kept.notes.note(OptOutNote(KEY, "older", NOW - timedelta(seconds=1)))
-    assert await kept.notes.read(KEY) == "one"
+    assert await kept.notes.read_many([KEY]) == {KEY: "one"}
     await kept.notes.note(OptOutNote(KEY, "same second", NOW))
     await kept.notes.note(OptOutNote(KEY, "two", NOW + timedelta(seconds=1)))
-    assert await kept.notes.read(KEY) == "two"
+    assert await kept.notes.read_many([KEY]) == {KEY: "two"}
 
 
 async def test_tallies_are_by_kind_table_and_day(kept: Kept) -> None:

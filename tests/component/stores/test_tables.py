@@ -17,6 +17,7 @@ from shared.domain.ledger import Claim, LedgerRow, Present, PrivacyRequest
 from shared.errors import Outcome, Reason, Retry, Uncertain
 from shared.stores import storage_calls
 from shared.stores.clock import SystemClock
+from shared.stores.ledger_entity import PARTITIONS, partition_of
 from shared.stores.storage_calls import table_service
 from shared.stores.tables import TableLedger, TableWatermarks
 from tests.component.stores.relay import Answers, Relay, relay_to
@@ -108,6 +109,48 @@ async def test_a_read_is_repeated_by_the_library(line: Line) -> None:
     assert not isinstance(raised.value, Uncertain)
     assert len(line.relay.requests) > storage_calls.READ_RETRIES
     assert set(line.relay.requests) == {"GET"}
+
+
+def neighbour(number: int) -> RecordKey:
+    """In the order of the row keys."""
+    return RecordKey("contact", f"00000000-0000-0000-0000-{number:012x}")
+
+
+async def test_a_page_of_neighbours_is_one_request_a_partition(line: Line) -> None:
+    keys = [neighbour(number) for number in range(100)]
+    for key in keys[::2]:
+        await line.direct.put(LedgerRow(key, Present(key.id)))
+    rows = await line.ledger.get_many(keys)
+    assert [row.state for row in rows[::2]] == [Present(key.id) for key in keys[::2]]
+    assert all(row.never_seen for row in rows[1::2])
+    assert line.relay.requests == ["GET"] * len(PARTITIONS)
+
+
+async def test_rows_far_from_each_other_cost_one_answer_more_and_none_is_missed(line: Line) -> None:
+    alike = [key for key in map(neighbour, range(3000)) if partition_of(key) == "0"][:60]
+    for key in alike:
+        await line.direct.put(LedgerRow(key, Present(key.id)))
+    asked = [*alike[::30], neighbour(10**6), alike[-1]]
+    rows = await line.ledger.get_many(asked)
+    assert [row.state for row in rows] == [(await line.direct.get(key)).state for key in asked]
+    assert len(line.relay.requests) <= 1 + len(asked)
+
+
+async def test_an_answer_that_says_there_is_more_covers_what_it_holds(line: Line) -> None:
+    alike = [key for key in map(neighbour, range(3000)) if partition_of(key) == "0"][:60]
+    for key in alike:
+        await line.direct.put(LedgerRow(key, Present(key.id)))
+    first, second, *_, last = alike
+    rows = await line.ledger.get_many([last, first, second])
+    assert [row.state for row in rows] == [Present(key.id) for key in (last, first, second)]
+    assert line.relay.requests == ["GET", "GET"], "three keys are worth 24 entities: the last one is read alone"
+
+
+async def test_many_rows_of_an_unreachable_store_end_in_retry(line: Line) -> None:
+    line.relay.answers = Answers.CUT
+    with pytest.raises(Retry) as raised:
+        await line.ledger.get_many([neighbour(number) for number in range(20)])
+    assert raised.value.reason is Reason.LEDGER_UNREACHABLE
 
 
 async def test_lists_of_an_unreachable_store_end_in_retry(line: Line) -> None:

@@ -150,6 +150,23 @@ async def test_pages_hold_every_row_once(admin: Client, order: str):
     assert len(set(seen)) == 25
 
 
+async def test_pages_come_in_the_order_of_sql_server(admin: Client):
+    """Of two identifiers the last group decides, then the fourth; in the first three the last byte counts most."""
+    zero = "00000000-0000-0000-0000-000000000000"
+    in_order = [
+        *(zero[:at] + "01" + zero[at + 2 :] for at in (0, 2, 4, 6, 9, 11, 14, 16, 21, 19, 34, 32, 30, 28, 26, 24)),
+        "ffffffff-ffff-ffff-ffff-020000000000",
+    ]
+    for row_id in reversed(in_order):
+        await admin.create("contacts", {"contactid": row_id})
+    seen, url = [], "contacts?$select=contactid"
+    while url:
+        page = (await admin.get(url, Prefer="odata.maxpagesize=3")).json
+        seen += [row["contactid"] for row in page["value"]]
+        url = page.get("@odata.nextLink", "")
+    assert seen == in_order
+
+
 async def test_a_page_does_not_shift_when_earlier_rows_go(admin: Client):
     for n in range(4):
         await admin.create("contacts", {"firstname": str(n)})

@@ -85,24 +85,62 @@ async def test_contacts_are_updated_without_a_look() -> None:
 
 async def test_calls_and_time_are_those_of_all_rows() -> None:
     found = await planned(an_app(numbered(1), numbered(2)))
-    assert (found.sampled, found.engine_calls, found.asked) == (2, 4000, 2)
-    assert (found.seconds, found.rate.source if found.rate else None) == (400, "as given with --rate")
+    assert (found.sampled, found.create_first, found.engine_calls, found.asked) == (2, True, 2000, 2)
+    assert (found.seconds, found.rate.source if found.rate else None) == (200, "as given with --rate")
     told_rows = await planned(an_app(numbered(1)), choice=Choice(50, 10, rows=70_000))
-    assert (told_rows.rows, told_rows.engine_calls) == (Total(70_000, at_least=False), 140_000)
+    assert (told_rows.rows, told_rows.engine_calls) == (Total(70_000, at_least=False), 70_000)
 
 
 async def test_a_daily_budget_may_be_what_takes_longest() -> None:
     fake = an_app(numbered(1))
     fake.values["CAMPAIGN_CALLS_PER_DAY"] = "500"
     found = await planned(fake)
-    assert (found.per_day, found.days) == (500, 5), "a load may use four fifths of them"
+    assert (found.per_day, found.days) == (500, 2.5), "a load may use four fifths of them"
     fake.values["CAMPAIGN_CALLS_PER_DAY"] = "50000"
     assert (await planned(fake)).days is None
 
 
 async def test_rows_whose_parent_is_not_there_are_counted_as_if_it_were() -> None:
     found = await planned(an_app(numbered(1), numbered(2, new_owner=None), parent=False))
-    assert (found.waiting, told(found)[Kind.INSERT]) == (1, (1, 2))
+    assert (found.waiting, told(found)[Kind.INSERT]) == (1, (1, 1))
+
+
+def there(fake: FakeApp, number: int, name: str | None = None) -> None:
+    """Campaign has that vehicle: alike, or under another name."""
+    row = numbered(number)
+    fake.campaign.records[row.id] = Profile(
+        f"@{number}", {"vehicleName": name} if name else VEHICLES.desired(row).fields
+    )
+
+
+async def test_a_first_load_is_where_neither_side_knows_any_row() -> None:
+    rows = [numbered(number) for number in range(1, 21)]
+    assert (await planned(an_app(*rows))).create_first
+    adopting = an_app(*rows)
+    there(adopting, 20)
+    assert not (await planned(adopting)).create_first, "Campaign shows one"
+    known = an_app(*rows)
+    known.remember(LedgerRow(vehicle(7), Absent()))
+    assert not (await planned(known)).create_first, "the ledger knows one"
+    assert not (await planned(an_app())).create_first, "nobody knows"
+
+
+async def test_what_is_said_by_hand_goes_before_the_sample_and_is_told_as_it_costs() -> None:
+    async def calls(fake: FakeApp, *, create_first: bool) -> int:
+        found = await planned(fake, choice=Choice(50, 10, create_first=create_first))
+        assert found.create_first is create_first
+        return found.engine_calls // 1000
+
+    rows = [numbered(number) for number in range(1, 21)]
+    assert await calls(an_app(*rows), create_first=False) == 40
+    some = an_app(*rows)
+    there(some, 1)
+    there(some, 2, "Other")
+    assert await calls(some, create_first=False) == 18 * 2 + 1 + 2
+    assert await calls(some, create_first=True) == 18 + 2 + 3
+    for number in range(1, 21):
+        there(some, number, "Other")
+    assert await calls(some, create_first=True) == 40, "the run would soon look first"
 
 
 async def test_an_empty_table_costs_nothing() -> None:

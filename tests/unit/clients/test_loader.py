@@ -104,6 +104,50 @@ async def test_a_full_batch_does_not_wait_for_its_window():
         assert list(await asyncio.gather(reads.read("a"), reads.read("b"))) == ["A", "B"]
 
 
+async def test_a_turn_alone_does_not_wait_for_its_window():
+    source = Source({"a": "A"})
+    reads = Loader(source.fetch, window_s=60, limit=lambda: 100, at_once=1, crowd=lambda: 1)
+    async with asyncio.timeout(5):
+        assert await reads.read("a") == "A"
+
+
+async def test_a_batch_leaves_once_every_turn_under_way_has_joined():
+    source = Source({str(n): str(n) for n in range(9)})
+    reads = Loader(source.fetch, window_s=60, limit=lambda: 100, at_once=1, crowd=lambda: 9)
+    waiting = [asyncio.ensure_future(reads.read(str(n))) for n in range(8)]
+    await asyncio.sleep(0.01)
+    assert source.batches == []
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*waiting, reads.read("8")) == [str(n) for n in range(9)]
+    assert [len(batch) for batch in source.batches] == [9]
+
+
+async def test_turns_that_end_meanwhile_are_not_waited_for():
+    source, crowd = Source({"a": "A", "b": "B"}), [50]
+    reads = Loader(source.fetch, window_s=0.02, limit=lambda: 100, at_once=1, crowd=lambda: crowd[0])
+    waiting = [asyncio.ensure_future(reads.read(key)) for key in ("a", "b")]
+    await asyncio.sleep(0)
+    crowd[0] = 2
+    async with asyncio.timeout(0.5):  # fifty windows are a second
+        assert await asyncio.gather(*waiting) == ["A", "B"]
+
+
+async def test_a_batch_waits_one_window_for_each_turn_and_no_longer():
+    source = Source({"a": "A"})
+    reads = Loader(source.fetch, window_s=0.02, limit=lambda: 100, at_once=1, crowd=lambda: 5)
+    began = asyncio.get_running_loop().time()
+    assert await reads.read("a") == "A"
+    assert asyncio.get_running_loop().time() - began >= 0.09
+
+
+async def test_an_urgent_read_takes_the_batch_with_it():
+    source = Source({"a": "A", "b": "B"})
+    reads = Loader(source.fetch, window_s=0.02, limit=lambda: 100, at_once=1, crowd=lambda: 1000)
+    async with asyncio.timeout(5):  # a thousand windows are twenty seconds
+        assert list(await asyncio.gather(reads.read("a"), reads.read("b", urgent=True))) == ["A", "B"]
+    assert source.batches == [["a", "b"]]
+
+
 @pytest.mark.parametrize("sent", [False, True])
 async def test_cancelling_one_waiter_does_not_fail_the_others(sent):
     source = Source({"a": "A", "b": "B"})

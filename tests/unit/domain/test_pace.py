@@ -61,6 +61,16 @@ def test_what_is_not_used_does_not_climb():
     assert pace.window.value == START_IN_FLIGHT
 
 
+def test_what_it_takes_in_a_time_is_told_by_the_slowest_kind():
+    pace = Pace(16)
+    assert pace.takes(10) == 0
+    quick, slow = pace.send("profile", 0), pace.send("privacy", 0)
+    pace.end(quick, 0.1, OK)
+    assert pace.takes(10) == START_IN_FLIGHT * 10 / 0.1
+    pace.end(slow, 2.0, OK)
+    assert pace.takes(10) == START_IN_FLIGHT * 10 / 2
+
+
 def test_a_refusal_closes_for_exactly_as_long_as_it_asks():
     pace = Pace(16)
     first, *_others = fill(pace, 0)

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.resync import PAGE_ROWS, PAGE_S, Slice, by_number, by_time, most_partitions, page_rows
+from shared.domain.resync import (
+    LEAST_TRIED,
+    PAGE_ROWS,
+    PAGE_S,
+    Partition,
+    Slice,
+    Tally,
+    by_number,
+    by_time,
+    most_partitions,
+    page_rows,
+    rather_look,
+)
 
 BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
 
@@ -40,3 +52,24 @@ def test_a_page_ends_in_time_at_the_rate_asked_for(wanted: int, per_second: floa
     rows = page_rows(partitions, per_second)
     assert 1 <= rows <= PAGE_ROWS
     assert per_second is None or rows / (per_second / partitions) <= PAGE_S
+
+
+@given(st.integers(LEAST_TRIED, 10_000), st.data())
+def test_a_look_is_taken_first_where_it_costs_less(tried: int, data: st.DataObject) -> None:
+    """There: a refusal, a look and an update, or the last two. Not there: a creation, or a look and a creation."""
+    there = data.draw(st.integers(0, tried))
+    creating_first = (tried - there) * 1 + there * 3
+    looking_first = (tried - there) * 2 + there * 2
+    assert rather_look(tried, there) == (looking_first < creating_first)
+
+
+def test_a_few_refusals_say_nothing() -> None:
+    assert not rather_look(LEAST_TRIED - 1, LEAST_TRIED - 1)
+
+
+def test_a_partition_that_met_many_profiles_looks_first_from_then_on() -> None:
+    part = Partition("r1", 0, Slice())
+    assert not part.with_tally(Tally(tried=500, refused=250), BEGIN).looks_first
+    met = part.with_tally(Tally(tried=LEAST_TRIED, refused=LEAST_TRIED), BEGIN)
+    assert met.looks_first
+    assert met.at_next_page("x").with_tally(Tally(), BEGIN).looks_first

@@ -45,7 +45,7 @@ class World(Known):
         self.dynamics.row = contact(lead="fair")
         self.campaign.there = profile(fields=FIELDS)
         self.runs, self.ids = MemoryResyncs(), MemoryIdLists()
-        self.scope = Scope("contact")
+        self.scope, self.create_first = Scope("contact"), False
         self.resync = Resync(self.ports, self.runs, self.ids)
         self.on_the_page = self.dynamics.row
 
@@ -63,7 +63,7 @@ class World(Known):
 
     async def begin(self) -> None:
         """Stored and ordered."""
-        run = Run("r1", self.scope, "m1", 1, "somebody", NOW)
+        run = Run("r1", self.scope, "m1", 1, "somebody", NOW, create_first=self.create_first)
         await self.resync.start(run, [Slice(last=1)], [ID] if self.scope.ids else [])
 
     async def deliver(self) -> None:
@@ -143,6 +143,28 @@ async def _(world: World) -> None:
 @situation("Not in the ledger; a profile that differs")
 async def _(world: World) -> None:
     world.campaign.there = profile(fields={**FIELDS, "origin": "other"})
+
+
+@situation("In a first load: not in the ledger; no profile")
+async def _(world: World) -> None:
+    world.create_first, world.campaign.there = True, None
+
+
+@situation("In a first load: not in the ledger; a profile that is alike")
+async def _(world: World) -> None:
+    world.create_first = True
+
+
+@situation("In a first load: not in the ledger; a profile that differs")
+async def _(world: World) -> None:
+    world.create_first = True
+    world.campaign.there = profile(fields={**FIELDS, "origin": "other"})
+
+
+@situation("In a first load: in line, as the ledger knows")
+async def _(world: World) -> None:
+    world.known()
+    world.create_first = True
 
 
 @situation("In line, but a field with `apply_updates: false` is not as last sent")
@@ -247,3 +269,27 @@ async def test_a_row_left_over_goes_on_in_the_bulk_lane_as_a_first_load() -> Non
     assert own.campaign.calls == ["update"]
     stored, wanted = own.ledger.rows[KEY], MAPPED.desired(own.on_the_page)
     assert (stored.state, stored.once) == (Present(wanted.digest), wanted.once)
+
+
+async def test_a_row_left_over_by_a_first_load_looks_first() -> None:
+    """Its page is over, and nobody watches any more how many are refused."""
+    own = World()
+    own.create_first = True
+    own.campaign.failure = Retry(Reason.LEDGER_RACE)
+    await own.begin()
+    await own.deliver()
+    own.campaign.failure = None
+    own.clock.pass_(600)
+    (hint,) = [body for body in own.bodies() if b'"hint"' in body]
+    await own.engine.bulk(delivery(hint, Lane.BULK), Pages(own.ports, own.engine, own.runs, own, own.ids).work)
+    assert own.campaign.calls == ["create", "profile"]
+
+
+@pytest.mark.parametrize("opted_out", [False, True])
+async def test_a_first_load_that_meets_a_profile_has_its_opt_outs_compared_where_they_differ(opted_out: bool) -> None:
+    world = World()
+    world.create_first = True
+    world.campaign.there = profile(fields=FIELDS, blackListEmail=opted_out)
+    await world.begin()
+    await world.deliver()
+    assert len(world.in_lane(Lane.OPTOUT)) == opted_out

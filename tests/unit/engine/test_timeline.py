@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from shared.crowd import ROOM_LEAST
 from shared.domain.change import Lane
 from shared.domain.effects import RecordActivity
 from shared.domain.fact import EmailEvent, FactChunk
@@ -190,3 +193,21 @@ async def test_halves_of_halves_end_with_single_events_that_still_fit_the_broker
                 await world.engine.timeline(delivery(message.body, TIMELINE))
     assert sizes.count(1) == 200
     assert max(map(len, names)) <= 100
+
+
+async def test_so_many_chunks_are_worked_on_at_a_time_and_the_rest_wait_outside(world: Known) -> None:
+    at_once: list[int] = []
+    under_way = 0
+
+    async def slowly(orders: Sequence[RecordActivity]) -> Sequence[Recorded]:
+        nonlocal under_way
+        under_way += 1
+        at_once.append(under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+        return [DONE] * len(orders)
+
+    world.dynamics.record_activities = slowly  # type: ignore[method-assign]
+    await asyncio.gather(*(world.engine.timeline(delivery(chunk(fact(n)), TIMELINE)) for n in range(100)))
+    assert len(at_once) == 100
+    assert max(at_once) == ROOM_LEAST
