@@ -19,9 +19,9 @@ $(VENV)/.installed: requirements-dev.txt requirements-worker.txt pyproject.toml 
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@# pip would compile one module after the other, and nothing else meanwhile.
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib cli functions sandbox shared & \
-	$(BIN)/python -m sandbox.node && $(BIN)/python -m tests.worker.install && wait $$!
+	@# pip would compile one module after the other, and nothing else meanwhile. What cannot be compiled is not imported.
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib cli functions sandbox shared & \
+	$(BIN)/python -m sandbox.node && $(BIN)/python -m tests.worker.install && wait
 	@touch $@
 
 run: install ## Everything local, a story, and a live picture; ONCE=1 plays the story, checks it and stops
