@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 BROKEN_CONNECTIONS = ("contract/service_bus", "contract/host", "component")
 # Several processes take the files in this order (xdist, --no-loadscope-reorder). First comes what waits long for other
@@ -22,6 +23,10 @@ EARLY = (
     "tests/component/",
     "tests/contract/",
 )
+
+# How long an example takes says nothing on a busy machine, and a process's first text reads all of Unicode's tables.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
