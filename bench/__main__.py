@@ -20,7 +20,7 @@ FEWEST = 50
 def main(
     contacts: Annotated[
         int, typer.Argument(min=FEWEST, help="How many contacts are changed in each measurement.")
-    ] = 400,
+    ] = 600,
     *,
     as_document: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
 ) -> None:

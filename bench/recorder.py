@@ -13,12 +13,16 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from bench.errors import BenchError
 from bench.stand_ins import StandIns
+from shared.domain.change import CONTACT, RecordKey
+from shared.stores.ledger_entity import address
 
 DYNAMICS, CAMPAIGN, LEDGER = "dynamics", "campaign", "ledger"
 # What aiohttp would add by itself; storage's signature covers one of them.
 AS_RECORDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-_GUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# An id, and what the ledger's row keys make of it.
+_NAME = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}")
 _TABLES = re.compile(r"TableEndpoint=(http://[^:;]+:\d+)")
 _OF_ONE_HOP = frozenset({"host", "content-length", "transfer-encoding", "connection", "keep-alive", "content-encoding"})
 _LONGEST_LINE_BYTES = 1 << 16
@@ -43,19 +47,20 @@ class Recorded:
 
 @dataclass
 class Tape:
-    """The requests of each contact, in order, while `listens_for` names contacts.
+    """The requests of each contact, in order, while `listens_for` has names of contacts: each with its contact's id.
 
     A request that was shared by several contacts is kept once, with the first that it names; so are those that come
     later to the address that it wrote (a watch names its contacts when it is written, and not when it is removed).
     """
 
-    listens_for: frozenset[bytes] = frozenset()
+    listens_for: Mapping[bytes, bytes] = field(default_factory=dict)
     requests: dict[bytes, list[Recorded]] = field(default_factory=dict)
     _wrote: dict[str, bytes] = field(default_factory=dict)
 
     def listen(self, contact_ids: Sequence[str]) -> None:
         """Forget what was taken down and begin with these contacts; with none, stop."""
-        self.listens_for = frozenset(contact_id.encode() for contact_id in contact_ids)
+        ids = {contact_id.encode(): contact_id.encode() for contact_id in contact_ids}
+        self.listens_for = ids | {_in_ledger(contact_id): contact_id.encode() for contact_id in contact_ids}
 
     def take(self, recorded: Recorded) -> None:
         """What belongs to no contact (tokens, the table's creation) is nobody's work and is not kept."""
@@ -66,12 +71,21 @@ class Tape:
             self._wrote[recorded.address] = contact_id
 
     def _whose(self, recorded: Recorded) -> bytes | None:
-        named = _GUID.findall(recorded.target.encode() + b" " + recorded.body)
-        return next((found for found in named if found in self.listens_for), self._wrote.get(recorded.address))
+        named = _NAME.findall(recorded.target.encode() + b" " + recorded.body)
+        found = next((name for name in named if name in self.listens_for), None)
+        return self._wrote.get(recorded.address) if found is None else self.listens_for[found]
 
     def changes(self) -> list[list[Recorded]]:
-        """One list of requests a contact."""
-        return list(self.requests.values())
+        """One list of requests a contact. Raises BenchError if there are none to one of the systems."""
+        changes = list(self.requests.values())
+        if missing := {DYNAMICS, CAMPAIGN, LEDGER} - {one.system for change in changes for one in change}:
+            raise BenchError(f"no request to {', '.join(sorted(missing))} was recognised")
+        return changes
+
+
+def _in_ledger(contact_id: str) -> bytes:
+    _, row_key = address(RecordKey(CONTACT, contact_id))
+    return row_key.rpartition("|")[2].encode()
 
 
 @asynccontextmanager

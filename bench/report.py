@@ -36,11 +36,11 @@ def aims(course: Course) -> list[Aim]:
     """What was asked for, with what was measured draining a full queue."""
     found = []
     for lap in course.laps:
-        if lap.latency_s == 0:
-            found.append(Aim("of the raw loop, 0 ms", RAW_AIM, lap.drain.per_s / lap.raw_per_s))
+        if lap.limit_per_s is None:
+            found.append(Aim(f"of the raw loop, {_ms(lap)}", RAW_AIM, lap.drain.per_s / lap.raw_per_s))
         else:
-            limit = course.engine_calls_at_once / lap.latency_s
-            found.append(Aim(f"of the concurrency limit, {_ms(lap)}", LIMIT_AIM, lap.drain.per_s / limit))
+            what = f"of {lap.limit_per_s:g} a second, the concurrency limit, {_ms(lap)}"
+            found.append(Aim(what, LIMIT_AIM, lap.drain.per_s / lap.limit_per_s))
         reads = lap.drain.calls.reads * READS_OF / course.contacts
         found.append(Aim(f"Dynamics reads for {READS_OF} changes, {_ms(lap)}", READS_AIM, reads, at_most=True))
     return found
@@ -51,7 +51,7 @@ def as_json(course: Course) -> dict[str, Any]:
     return {
         "contacts": course.contacts,
         "at_once": course.at_once,
-        "engine_calls_at_once": course.engine_calls_at_once,
+        "raw_at_once": course.raw_at_once,
         "requests_per_change": course.requests / course.contacts,
         "aims": [vars(aim) | {"held": aim.held} for aim in aims(course)],
         "laps": [_lap(course, lap) for lap in course.laps],
@@ -75,7 +75,7 @@ def _aims(course: Course) -> Table:
 
 def _figures(course: Course) -> Table:
     laps = [_lap(course, lap) for lap in course.laps]
-    table = Table("", *(f"{lap['campaign_latency_ms']:g} ms" for lap in laps), title="Measured")
+    table = Table("", *map(_ms, course.laps), title="Measured")
     for name in laps[0]:
         table.add_row(name.replace("_", " "), *(_shown(lap[name]) for lap in laps))
     return table
@@ -88,9 +88,10 @@ def _shown(figure: float | None) -> str:
 def _lap(course: Course, lap: Lap) -> dict[str, float | None]:
     """The concurrency limit is there only where Campaign has a latency."""
     drain, contacts = lap.drain, course.contacts
-    limit = course.engine_calls_at_once / lap.latency_s if lap.latency_s else None
+    limit = lap.limit_per_s
     figures: dict[str, float | None] = {
         "campaign_latency_ms": 1000 * lap.latency_s,
+        "engine_calls_at_once": lap.engine_calls_at_once,
         "drain_to_raw": drain.per_s / lap.raw_per_s,
         "steady_to_raw": drain.steady_per_s / lap.raw_per_s,
         "live_to_raw": lap.live.per_s / lap.raw_per_s,
@@ -124,4 +125,4 @@ def _lags(work: Work) -> dict[str, float]:
 
 
 def _ms(lap: Lap) -> str:
-    return f"{1000 * lap.latency_s:g} ms"
+    return f"{1000 * lap.latency_s:g} ms, {lap.engine_calls_at_once} at once"

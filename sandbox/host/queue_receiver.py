@@ -70,8 +70,10 @@ async def serve(work: Work, *, keep_going: Callable[[bool], bool], busy: Callabl
             await calls.until(work.at_once // 2 if backlog else 0)
             count = min(2 * count if backlog else 1, work.at_once - calls.under_way)
     finally:
-        await calls.until(0)
-        await _close(receiver)
+        try:
+            await calls.until(0)
+        finally:
+            await _close(receiver)
 
 
 class _Calls:

@@ -160,6 +160,20 @@ async def test_several_in_flight_up_to_max_concurrent_calls(
     assert len(host.app_module.seen) == 5
 
 
+async def test_a_receiver_takes_several_messages_of_a_backlog_and_all_together_no_more_than_may_be_in_flight(
+    broker: Broker, start_host: StartHost, sender: ServiceBusSender
+) -> None:
+    await sender.send_messages([ServiceBusMessage(b"wait") for _ in range(60)])
+    await asyncio.sleep(0.6)  # what came just now is no backlog
+    host = await start_host(APP, settings(broker), host_json={"extensions": {"serviceBus": {"maxConcurrentCalls": 40}}})
+    await soon(lambda: host.invoker.in_flight == 32, 20)  # 16 receivers of two each
+    await asyncio.sleep(0.3)
+    assert host.invoker.in_flight == 32
+    host.app_module.gate.set()
+    await soon(lambda: is_empty(broker), 20)
+    assert len(host.app_module.seen) == 60
+
+
 async def test_two_queues_do_not_hold_each_other_up(
     broker: Broker, start_host: StartHost, client: ServiceBusClient
 ) -> None:
