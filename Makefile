@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# Many processes import the same modules: where the environment says so, each would compile them all again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check unit simulate bench lint types contracts policies format lock clean
@@ -15,21 +17,23 @@ $(VENV)/.installed: requirements-dev.txt requirements-worker.txt pyproject.toml 
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: install it, or say PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m sandbox.node
-	@$(BIN)/python -m tests.worker.install
+	@# pip would compile one module after the other, and nothing else meanwhile. What cannot be compiled is not imported.
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib cli functions sandbox shared & \
+	$(BIN)/python -m sandbox.node && $(BIN)/python -m tests.worker.install && wait
 	@touch $@
 
 run: install ## Everything local, a story, and a live picture; ONCE=1 plays the story, checks it and stops
 	@$(BIN)/python -m sandbox $(if $(ONCE),story,run)
 
-test: lint types contracts unit ## Everything that CI runs
+test: install ## Everything that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 lint contracts unit types
 
 check: test
 
 unit: install ## The tests
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 simulate: install ## A long run of the protocol's simulation: 200,000 histories, and a resync of 100,000 contacts
 	@$(BIN)/python -m tests.simulation.many 200000
@@ -46,7 +50,7 @@ lint: install ## ruff: rules and format
 	@$(BIN)/ruff format --check .
 
 types: install ## mypy, strict
-	@$(BIN)/mypy
+	@said="$$($(BIN)/mypy)"; ended=$$?; echo "$$said"; exit $$ended  # in one piece: the tests write meanwhile
 
 contracts: install ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-cache

@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 
 import aiohttp
@@ -98,7 +99,7 @@ class Http:
             trace.on_request_headers_sent.append(_mark_sent)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    ssl=ssl.create_default_context(), limit=0, limit_per_host=self._connections_per_host
+                    ssl=_trust(ssl.get_default_verify_paths()), limit=0, limit_per_host=self._connections_per_host
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT},
@@ -113,6 +114,12 @@ class Http:
         )
         if self._observe is not None:
             self._observe(record)
+
+
+@cache
+def _trust(_paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """Python's defaults, read once for each place where the environment says that they lie: reading them is slow."""
+    return ssl.create_default_context()
 
 
 async def _mark_sent(

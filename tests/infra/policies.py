@@ -92,8 +92,8 @@ def _install() -> None:
         return
     shutil.rmtree(HOME, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True, timeout=TIMEOUT_S)
-    pip = [str(HOME / "bin" / "pip"), "install", "-qq", "--disable-pip-version-check", "--require-hashes"]
-    subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True, timeout=TIMEOUT_S)
+    pip = [str(HOME / "bin" / "pip"), "install", "-qq", "--disable-pip-version-check", "--no-compile"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True, timeout=TIMEOUT_S)
     Path(stamp).write_text(wanted)
 
 

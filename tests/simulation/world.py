@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
 from random import Random
 from typing import Any
 
@@ -87,6 +88,7 @@ class World:
         self.workers = 0
         self.steps = 0
         self.next_timer = 0.0
+        self.landing = 0
         self.silent: dict[str, float] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.errors: list[BaseException] = []
@@ -274,16 +276,25 @@ class World:
         """Let that much time pass, with the timers, looking every two seconds whether something is silently wrong."""
         end = self.time() + seconds
         while self.time() < end:
-            await asyncio.sleep(min(2.0, end - self.time()))
+            await asyncio.sleep(self._until_next_look(end))
             self._watch()
             if self.time() >= self.next_timer:
                 self.next_timer = self.time() + 60
                 await self._timer()
 
+    def _until_next_look(self, end: float) -> float:
+        """Seconds: two, or, while nothing can change, those to the next timer, since each look would be as the last."""
+        now, looks = self.time(), 1
+        if not self.tasks and not self.landing and not self._requests_run():
+            looks = max(1, ceil((min(end, self.next_timer) - now) / 2))
+        return min(2.0 * looks, end - now)
+
+    def _requests_run(self) -> bool:
+        return any(end is None for end in self.requests.values())
+
     def _watch(self) -> None:
         """Wrong and nothing under way that would mend it: no message, no announcement, no privacy request."""
-        running = any(end is None for end in self.requests.values())
-        if not self.tasks and not running and (wrong := self._disagreements()):
+        if not self.tasks and not self._requests_run() and (wrong := self._disagreements()):
             self.silent.setdefault("; ".join(wrong), self.time())
 
     async def _timer(self) -> None:
@@ -383,11 +394,16 @@ class CampaignFake:
             return result
         world.note(f"{where}: no answer; lands {late}")
         if late.lands_after_s is not None:
-            asyncio.get_running_loop().call_later(late.lands_after_s, lambda: world.note(f"LATE {where} -> {apply()}"))
+            world.landing += 1
+            asyncio.get_running_loop().call_later(late.lands_after_s, self._land, where, apply)
         if late.crash:
             raise Crashed
         await asyncio.sleep(world.ports.timings.http_timeout_s)
         raise Uncertain(Reason.OUTCOME_UNKNOWN, where)
+
+    def _land(self, where: str, apply: Any) -> None:
+        self.world.landing -= 1
+        self.world.note(f"LATE {where} -> {apply()}")
 
     async def profile(self, contact_id: str) -> Profile | None:
         await self.world.step("GET send")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -14,6 +17,14 @@ from tests.unit.cli.fakes import FakeApp, FakeDeadLetters
 from tests.unit.cli.samples import a_contact, a_letter, a_profile
 
 __all__ = ["bridge", "fake", "storage", "world"]
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _the_command_is_built_once() -> Iterator[None]:
+    """As in a process of its own; the runner would build all commands again for each that is typed, which is slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ async def test_patience_and_hiccups_by_name(world):
     ],
 )
 async def test_a_write_that_got_no_answer_may_have_been_applied(world, fault):
-    impatient = CampaignConfig(**{**vars(world.config), "timeout_s": 0.2})
+    impatient = CampaignConfig(**{**vars(world.config), "timeout_s": 1})
     campaign = CampaignClient(impatient, world.http, ImsTokens(impatient, world.http, now), now)
     await campaign.ping()
     await world.order("/faults", times=1, **fault)

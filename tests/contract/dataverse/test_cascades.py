@@ -199,7 +199,9 @@ def desk(tls: Tls) -> Iterator[Desk]:
     opened.org.store.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(STEP, max_size=30), looks=st.lists(st.booleans(), min_size=30, max_size=30))
 def test_no_row_ever_points_at_a_row_that_has_gone_and_deltas_tell_all(
     desk: Desk, steps: list[tuple[str, str, int, int]], looks: list[bool]
