@@ -93,10 +93,12 @@ def replay(
 
     Example: [bold]bridge deadletters replay --reason refused_email --canary --why "addresses corrected"[/bold]
     """
-    manner = Manner(Orders(_run_id(), rate, canary, canary_s), why, dry_run, not no_look, yes, as_json)
+    manner = Manner(Orders(_run_id(), rate, canary, canary_s), why.strip(), dry_run, not no_look, yes, as_json)
     which = asked(group, lane, reason, place, table, record, older, newer, ids)
     if resume is None:
         which = narrowed(which, everything=everything)
+        if yes and not dry_run:
+            required(why, "nobody is asked, and the audit log keeps the reason")
         return run(ctx, settings, lambda opened: _begun(opened, "replay", which, manner))
     if which != Asked() or everything or dry_run:
         raise typer.BadParameter("a run goes on with the messages it was begun for", param_hint="--resume")
@@ -129,7 +131,7 @@ def discard(
     which = narrowed(which, everything=everything)
     if not dry_run:
         required(why, "what is discarded is gone, and the audit log keeps the reason")
-    manner = Manner(Orders(_run_id()), why, dry_run, False, yes, as_json)
+    manner = Manner(Orders(_run_id()), why.strip(), dry_run, False, yes, as_json)
     run(ctx, settings, lambda opened: _begun(opened, "discard", which, manner))
 
 
@@ -168,7 +170,7 @@ async def _resumed(opened: App, name: str, manner: Manner) -> None:
 
 def _confirmed(made: Plan, manner: Manner) -> Manner:
     """Whoever sits at the terminal is asked why, too: the audit log should tell others."""
-    why = manner.why or typer.prompt("Why (for the audit log)", default="", show_default=False, err=True)
+    why = manner.why or typer.prompt("Why (for the audit log)", err=True)
     _confirm(made)
     return replace(manner, why=why.strip())
 

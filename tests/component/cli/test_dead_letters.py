@@ -68,13 +68,16 @@ def test_a_foreign_body_shows_only_when_asked_for(bridge: Run, fake: FakeApp):
 
 
 def test_a_replay_sends_reports_and_leaves_the_rest(bridge: Run, fake: FakeApp):
-    result = bridge("deadletters", "replay", "--lane", "contact-upsert", "--yes", "--json")
+    result = bridge("deadletters", "replay", "--lane", "contact-upsert", "--why", "a test", "--yes", "--json")
     assert result.exit_code == 0
     report = data(result)
     assert (report["chosen"], report["done"], report["lanes"]) == (2, 2, {"contact-upsert": 2})
     assert fake.dead_letters.letters_kept == [PARKED]
     assert audited(fake) == ["replay", "replay ended"]
-    assert "0 of 0 replayed" in bridge("deadletters", "replay", "--lane", "contact-upsert", "--yes").stdout
+    assert (
+        "0 of 0 replayed"
+        in bridge("deadletters", "replay", "--lane", "contact-upsert", "--why", "a test", "--yes").stdout
+    )
 
 
 def test_a_dry_run_says_what_each_would_lead_to_and_changes_nothing(bridge: Run, fake: FakeApp):
@@ -124,14 +127,16 @@ def test_a_choice_that_is_none_is_a_matter_of_usage(bridge: Run, fake: FakeApp, 
 
 
 def test_numbers_choose_within_a_lane(bridge: Run, fake: FakeApp):
-    result = bridge("deadletters", "replay", "--lane", "contact-upsert", "--ids", "2", "--ids", "9,10", "--yes")
+    result = bridge(
+        "deadletters", "replay", "--lane", "contact-upsert", "--ids", "2", "--ids", "9,10", "--why", "a test", "--yes"
+    )
     assert result.exit_code == 0
     assert [copy.message.message_id for copy in fake.dead_letters.copies] == ["event-2/upsert:replay1"]
 
 
 def test_a_number_that_two_messages_have_asks_for_the_place(bridge: Run, fake: FakeApp):
     fake.dead_letters.letters_kept.append(a_letter(7, queue=Lane.OPTOUT, lane=Lane.OPTOUT))
-    words = ("deadletters", "replay", "--lane", "optout", "--ids", "7", "--yes")
+    words = ("deadletters", "replay", "--lane", "optout", "--ids", "7", "--why", "a test", "--yes")
     assert "--place" in (result := bridge(*words)).stderr
     assert (result.exit_code, fake.dead_letters.copies) == (2, [])
     assert bridge(*words, "--place", "parked").exit_code == 0
@@ -141,7 +146,7 @@ def test_a_number_that_two_messages_have_asks_for_the_place(bridge: Run, fake: F
 def test_what_is_left_is_a_failure(bridge: Run, fake: FakeApp):
     fake.clock.passes = True
     fake.dead_letters.held = frozenset({2})
-    result = bridge("deadletters", "replay", "--all", "--yes")
+    result = bridge("deadletters", "replay", "--all", "--why", "a test", "--yes")
     assert result.exit_code == 1
     assert "left: 1; another tool holds them" in result.stdout
 
@@ -155,7 +160,7 @@ def test_a_broker_that_does_not_answer_is_told(bridge: Run, fake: FakeApp):
 
 def test_nothing_is_done_that_the_audit_log_does_not_take(bridge: Run, fake: FakeApp):
     fake.log.failure = Retry(Reason.LEDGER_UNREACHABLE, "HTTP 503")
-    result = bridge("deadletters", "replay", "--all", "--yes", "--json")
+    result = bridge("deadletters", "replay", "--all", "--why", "a test", "--yes", "--json")
     assert (result.exit_code, result.stdout, len(fake.dead_letters.letters_kept)) == (1, "", 3)
     assert "ledger_unreachable" in result.stderr
 
@@ -166,6 +171,15 @@ def test_a_replay_at_the_terminal_is_asked_why_for_the_audit_log(bridge: Run):
     assert bridge(*words, input="the address was corrected\ny\n").exit_code == 0
     begun, ended = data(bridge("deadletters", "audit", "--json"))
     assert (begun["what"], begun["why"], ended["what"]) == ("replay", "the address was corrected", "replay ended")
+
+
+def test_a_replay_that_asks_nobody_says_why(bridge: Run):
+    refused = bridge("deadletters", "replay", "--lane", "optout", "--yes")
+    assert (refused.exit_code, "--why" in refused.stderr) == (2, True)
+    assert bridge("deadletters", "replay", "--lane", "optout", "--yes", "--dry-run").exit_code == 0
+    assert bridge("deadletters", "replay", "--lane", "optout", "--yes", "--why", "  mended ").exit_code == 0
+    begun, _ended = data(bridge("deadletters", "audit", "--json"))
+    assert begun["why"] == "mended"
 
 
 def test_a_discard_says_why_and_the_log_keeps_it(bridge: Run):
@@ -189,7 +203,7 @@ def test_a_group_is_split_noted_on_and_replayed_by_its_name(bridge: Run, fake: F
         ("optout_writeback", "under an hour", 1),
     ]
     assert bridge("deadletters", "list", "--by", "colour").exit_code == 2
-    assert bridge("deadletters", "replay", "--group", GROUP, "--yes").exit_code == 0
+    assert bridge("deadletters", "replay", "--group", GROUP, "--why", "a test", "--yes").exit_code == 0
     assert PARKED not in fake.dead_letters.letters_kept
 
 
@@ -220,7 +234,7 @@ def test_a_hint_is_edited_beside_its_original_and_replayed_as_edited(bridge: Run
     seen = data(bridge("deadletters", "show", "1", "--lane", "contact-upsert", "--json"))
     assert seen["edit"] == shown["edit"]
     assert audited(fake) == ["edit"]
-    bridge("deadletters", "replay", "--lane", "contact-upsert", "--ids", "1", "--yes")
+    bridge("deadletters", "replay", "--lane", "contact-upsert", "--ids", "1", "--why", "a test", "--yes")
     (copy,) = fake.dead_letters.copies
     assert b'"verify"' in copy.message.body
 

@@ -33,7 +33,7 @@ async def long(stage: Stage, count: int) -> None:
         ("replay", "--reason", "refused_value"),
     ):
         start = time.monotonic()
-        more = ("--yes",) if words[0] == "replay" else ()
+        more = ("--yes", "--why", "memory is measured") if words[0] == "replay" else ()
         process = await stage.command(*words, *more)
         peak_mb, ended = 0.0, asyncio.create_task(process.communicate())
         while not ended.done():

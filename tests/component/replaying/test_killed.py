@@ -29,7 +29,7 @@ async def test_only_the_chosen_leave_a_mixed_queue_and_the_others_stay_to_be_had
     async with opened(tmp_path) as stage:
         expected = await stage.fill(900, chosen=lambda number: number % 5 == 4)
         async with stage.worker():
-            report = await stage.finish("replay", "--reason", "refused_value", "--yes")
+            report = await stage.finish("replay", "--reason", "refused_value", "--why", "a test", "--yes")
         assert (report["done"], report["left"]) == (180, 0)
         assert_each_once(stage.settled, expected)
         assert stage.waiting == 720

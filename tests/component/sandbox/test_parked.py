@@ -42,7 +42,7 @@ async def test_a_refused_address_is_parked_corrected_and_replayed(sandbox: World
 
     await people.change(made, emailaddress1="parked@canary.test")
     assert await eventually(lambda: _there(people, made)), "the correction alone brings the person over"
-    replayed = await bridge(sandbox, "deadletters", "replay", "--all", "--yes")
+    replayed = await bridge(sandbox, "deadletters", "replay", "--all", "--why", "a test", "--yes")
     assert (replayed["chosen"], replayed["done"]) == (1, 1)
     assert await at_rest(sandbox)
     assert sandbox.broker.counts()["parked"]["active"] == 0, "an old message over newer data changes nothing"

@@ -67,7 +67,7 @@ async def test_it_is_parked_with_a_reason_and_released_by_its_parent(strict: Wor
             return record is not None and record["vehicleName"] == "Changed while parked"
 
         assert await eventually(arrived, 60), "the parent's storing releases it, parked or not"
-        assert (await bridge(strict, "deadletters", "replay", "--all", "--yes"))["done"] >= 1
+        assert (await bridge(strict, "deadletters", "replay", "--all", "--why", "a test", "--yes"))["done"] >= 1
         assert await at_rest(strict)
         assert await bridge(strict, "deadletters", "list") == []
         assert await broken(strict, people) == []
