@@ -154,6 +154,7 @@ class Pace:
         self._full_at = float("-inf")
         self._throughput = Throughput()
         self._latencies: dict[str, Latency] = {}
+        self._took_s, self._ended = 0.0, 0
 
     def opens_at(self, now: float) -> float | None:
         """When the next call may be sent: `now` or later; None: not before a call in flight has ended."""
@@ -164,9 +165,8 @@ class Pace:
         return max(now, self._next_at - BURST_S)
 
     def takes(self, seconds: float) -> int:
-        """About how many calls it serves in that time, by the slowest kind of them; 0 as long as none was answered."""
-        slowest = max((latency.smooth for latency in self._latencies.values()), default=0.0)
-        return int(self.window.value * seconds / slowest) if slowest else 0
+        """About how many calls it serves in that time, at what the last ones took; 0 as long as none has ended."""
+        return int(self.window.value * seconds / self._took_s) if self._took_s else 0
 
     def send(self, kind: str, now: float) -> Ticket:
         """A call of that kind is sent now; allowed only if `opens_at(now) == now`."""
@@ -184,6 +184,9 @@ class Pace:
         self.in_flight -= 1
         if ticket.probe:
             self._probing = False
+        if verdict in (Verdict.ANSWERED, Verdict.UNANSWERED):
+            self._ended = min(self._ended + 1, SLOW_MEMORY)
+            self._took_s += (now - ticket.sent_at - self._took_s) / self._ended
         if verdict is Verdict.BUSY:
             self._refused(ticket, level, now, retry_after_s)
         elif verdict is Verdict.ANSWERED:

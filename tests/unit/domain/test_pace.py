@@ -61,14 +61,15 @@ def test_what_is_not_used_does_not_climb():
     assert pace.window.value == START_IN_FLIGHT
 
 
-def test_what_it_takes_in_a_time_is_told_by_the_slowest_kind():
+def test_what_it_takes_in_a_time_is_told_by_what_the_last_calls_took_answered_or_not():
     pace = Pace(16)
     assert pace.takes(10) == 0
-    quick, slow = pace.send("profile", 0), pace.send("privacy", 0)
-    pace.end(quick, 0.1, OK)
+    pace.end(pace.send("profile", 0), 0.1, OK)
     assert pace.takes(10) == START_IN_FLIGHT * 10 / 0.1
-    pace.end(slow, 2.0, OK)
-    assert pace.takes(10) == START_IN_FLIGHT * 10 / 2
+    pace.end(pace.send("privacy", 1), 2.9, LOST)
+    assert pace.takes(10) == START_IN_FLIGHT * 10
+    pace.end(pace.send("profile", 3), 3.001, BUSY, 5)  # says nothing of how long a call takes
+    assert pace.takes(10) == int(pace.window.value * 10)
 
 
 def test_a_refusal_closes_for_exactly_as_long_as_it_asks():
