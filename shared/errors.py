@@ -92,7 +92,7 @@ class Reason(Enum):
     CHILD_BUSY = ("child_busy", "A child of a record that is to go is being worked on.", "None.")
     CHILDREN_FIRST = (
         "children_first",
-        "A record that is to go lets its children go first, for two minutes at most.",
+        "A record that is to go lets its children go first, for twice as long as a claim at most.",
         "None.",
     )
     HALVED = ("halved", "Dataverse did not answer to many e-mail events at once; they go on in halves.", "None.")

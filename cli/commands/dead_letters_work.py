@@ -97,8 +97,6 @@ def replay(
     which = asked(group, lane, reason, place, table, record, older, newer, ids)
     if resume is None:
         which = narrowed(which, everything=everything)
-        if yes and not dry_run:
-            required(why, "nobody is asked, and the audit log keeps the reason")
         return run(ctx, settings, lambda opened: _begun(opened, "replay", which, manner))
     if which != Asked() or everything or dry_run:
         raise typer.BadParameter("a run goes on with the messages it was begun for", param_hint="--resume")
@@ -140,6 +138,8 @@ def _run_id() -> str:
 
 
 async def _begun(opened: App, verb: Verb, which: Asked, manner: Manner) -> None:
+    if manner.yes and not manner.dry_run:
+        required(manner.why, "nobody is asked, and the audit log keeps the reason")
     choice = which.at(opened.ports.clock.now())
     made = await plan(opened.dead_letters, verb, choice)
     if made.doubled:

@@ -260,6 +260,7 @@ class Turn:
         """
         timings, now = self.ports.timings, self.ports.clock.now()
         started = max(self.sent_at, now - timedelta(seconds=timings.http_timeout_s))
+        self.row = deletion.sent_later(self.row, started)
         until = started + timedelta(seconds=timings.landing_bound_s)
         check_at = now + timedelta(seconds=timings.check_after_s)
         wait_s = max(0.0, (until - now).total_seconds()) + self._jitter_s()

@@ -164,10 +164,14 @@ class Kin:
 
         At first their own announcements are awaited: a hint beside each would only be in its way. Raises Retry.
         """
-        if not self.has_children or self.ports.clock.now() - self.hint.first_seen > CHILDREN_FIRST:
+        if not self.has_children or self.ports.clock.now() - self.hint.first_seen > self._patience():
             return
         if left := await self._hint_left() if self.hint.attempt else await self._count_left():
             raise Retry(Reason.CHILDREN_FIRST, f"{left} to go", after_s=2 * self._soon_s())
+
+    def _patience(self) -> timedelta:
+        """Longer than a claim: a worker that died on a child must not have it hidden under a parent that is gone."""
+        return max(CHILDREN_FIRST, 2 * timedelta(seconds=self.ports.timings.claim_s))
 
     async def _count_left(self) -> int:
         count = 0

@@ -40,6 +40,13 @@ def announced(ledger: LedgerRow, order: RequestPrivacyDelete | DeleteProfile, no
     return replace(ledger, flags=ledger.flags | order.opted_out, pending=pending)
 
 
+def sent_later(ledger: LedgerRow, at: datetime) -> LedgerRow:
+    """A call without an answer began then: a request that was announced before may land as late as that allows."""
+    if ledger.pending is None:
+        return ledger
+    return replace(ledger, pending=replace(ledger.pending, sent_at=max(ledger.pending.sent_at, at)))
+
+
 def ended(ledger: LedgerRow, progress: Progress, now: datetime, timings: Timings) -> LedgerRow | None:
     """Rule D2: the row once its request has ended, or None while it runs.
 

@@ -199,6 +199,20 @@ async def restored_after_a_crash_that_followed_the_privacy_request() -> World:
     return world
 
 
+async def stalled_before_its_privacy_request_which_lands_late() -> World:
+    """The worker has checked the time and stalls for longer than its claim; meanwhile the contact is restored."""
+    fault, late = once(Fault(stall_s=152, lose_lock=True), "w2", "PRIVACY send"), first_write(Late(78), "PRIVACY")
+    world = World(Scripted(fault=fault, late=late, webhooks=after_a_second))
+    world.privacy_s = 900
+    world.edit(val=1)
+    await asyncio.sleep(10)
+    world.delete()
+    await asyncio.sleep(5)
+    world.edit(val=3)
+    await world.rest()
+    return world
+
+
 async def deleted_and_restored_at_once() -> World:
     """Nobody looks in between; the restored row is opted out."""
     world = World(Scripted(webhooks=after_a_second))

@@ -193,10 +193,10 @@ class KinWorld:
         row = self.rows[record]
         return Contact(record.id, "1", row["modified"], {"val": row["val"], "parent": row["parent"]})
 
-    def violations(self) -> list[str]:
-        """What is wrong, at rest."""
+    def violations(self, *, dead_letters: bool = True) -> list[str]:
+        """What is wrong, at rest. Only a fault ends a delivery here: a dead letter is ten of them in a row."""
         found = [f"error {error!r}" for error in self.broker.errors]
-        found += [f"dead letter {message.message_id}" for message in self.broker.dead]
+        found += [f"dead letter {message.message_id}" for message in self.broker.dead if dead_letters]
         found += [f"parked {letter.properties}" for letter in self.broker.parked if not self._parentless(letter)]
         found += self.campaign.wrongs
         return found + self._disagreements()

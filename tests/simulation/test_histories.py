@@ -129,3 +129,11 @@ def test_a_ledger_write_that_is_applied_but_answered_412() -> None:
         return world
 
     assert isinstance(in_line(play(history())).ledger_row.state, Present)
+
+
+def test_a_privacy_request_that_lands_long_after_it_was_announced_is_followed_to_its_end() -> None:
+    """Its worker stalled before the send: until it must have landed, that Campaign does not know it proves nothing."""
+    world = in_line(play(histories.stalled_before_its_privacy_request_which_lands_late()))
+    assert happened(world, "LATE PRIVACY")
+    assert world.profile is not None
+    assert world.profile.handle == "@2", "the late request removed the first life's profile"

@@ -14,7 +14,7 @@ from shared.domain.filters import Condition, Operator
 from shared.domain.ledger import LedgerRow, Present
 from shared.domain.mapping import DeleteMode
 from shared.engine.alignment import Turn
-from shared.engine.kin import Kin
+from shared.engine.kin import CHILDREN_FIRST, Kin
 from shared.flows.contact import Situation
 from tests.simulation.faults import Fault, Scripted
 from tests.simulation.kin_world import CONTACT, VEHICLE, VISIT, KinWorld, Variant
@@ -30,16 +30,23 @@ PLAIN = Variant()
 
 
 def world(
-    variant: Variant = PLAIN, delays: tuple[float, ...] = (), stalls: Mapping[str, float] | None = None
+    variant: Variant = PLAIN,
+    delays: tuple[float, ...] = (),
+    stalls: Mapping[str, float] | None = None,
+    crash: str | None = None,
 ) -> KinWorld:
-    """Announcements arrive after a second, the first ones as late as `delays` say; `stalls`: by step, once each."""
-    left, faults = list(delays), dict(stalls or {})
+    """Announcements arrive after a second, the first ones as late as `delays` say.
 
-    def stall(_worker: str, where: str) -> Fault | None:
-        seconds = faults.pop(where, None)
-        return None if seconds is None else Fault(stall_s=seconds)
-
-    return KinWorld(Scripted(fault=stall, webhooks=lambda: [left.pop(0) if left else 1.0]), variant)
+    `stalls`: by step, once each. `crash`: the first worker that comes to that step dies there.
+    """
+    left = list(delays)
+    faults = {where: Fault(stall_s=seconds) for where, seconds in (stalls or {}).items()}
+    if crash is not None:
+        faults[crash] = Fault(crash=True)
+    plan = Scripted(
+        fault=lambda _worker, where: faults.pop(where, None), webhooks=lambda: [left.pop(0) if left else 1.0]
+    )
+    return KinWorld(plan, variant)
 
 
 async def family(made: KinWorld) -> None:
@@ -72,22 +79,22 @@ async def released_at_once() -> KinWorld:
 
 
 async def parent_goes_while_a_child_is_written() -> KinWorld:
-    """The write stalls for most of its claim; meanwhile the contact goes, and its children's announcements are late."""
-    made = world(delays=(1, 1, 200, 1), stalls={"POST cusVehicle 2000 send": 140})
+    """The write stalls for most of its claim; meanwhile the contact is kept out, so nobody waits for its children."""
+    made = world(SMALL, stalls={"POST cusVehicle 2000 send": 140})
     made.create(OWNER, None, 1)
     await asyncio.sleep(10)
     made.create(CAR, OWNER, 1)
     await asyncio.sleep(5)
-    made.delete(OWNER)
+    made.change(OWNER, val=9)
     await made.rest()
     return made
 
 
 async def grandparent_goes_while_a_grandchild_is_written() -> KinWorld:
     """As above, two levels up."""
-    made = world(delays=(1, 1, 1, 200, 200, 1), stalls={"POST cusVisit 3000 send": 140})
+    made = world(SMALL, stalls={"POST cusVisit 3000 send": 140})
     await family(made)
-    made.delete(OWNER)
+    made.change(OWNER, val=9)
     await made.rest()
     return made
 
@@ -107,9 +114,9 @@ async def grandchild_announced_while_its_grandparent_goes() -> KinWorld:
 
 
 async def child_goes_while_its_parent_goes() -> KinWorld:
-    """Campaign does not cascade: the child's deletion would meet a hidden record."""
+    """Campaign does not cascade: the child's deletion, announced late, would meet a hidden record."""
     stalls = {"DELETE @1 send": 40, "DELETE cusVehicle @2 send": 70}
-    made = world(HIDING, delays=(1, 1, 140, 1), stalls=stalls)
+    made = world(HIDING, delays=(1, 1, 320, 1), stalls=stalls)
     made.create(OWNER, None, 1)
     await asyncio.sleep(10)
     made.create(CAR, OWNER, 1)
@@ -129,6 +136,21 @@ async def parent_waits_for_its_children() -> KinWorld:
     made.delete(OWNER)
     await made.rest()
     assert not made.campaign.records
+    return made
+
+
+async def moved_by_a_worker_that_dies() -> KinWorld:
+    """Its claim outlasts two minutes; Campaign, which does not cascade, would hide the vehicle for ever."""
+    made = world(HIDING, crash="GET cusVehicle 2000 answer")
+    made.create(OWNER, None, 1)
+    made.create(OTHER, None, 1)
+    await asyncio.sleep(10)
+    made.create(CAR, OWNER, 1)
+    await asyncio.sleep(10)
+    made.change(CAR, parent=OTHER.id)
+    await asyncio.sleep(1)
+    made.delete(OWNER)
+    await made.rest()
     return made
 
 
@@ -256,6 +278,9 @@ RULES = {
         (Kin, "at_rest", all_there), child_goes_while_its_parent_goes
     ),
     "children go before their parent": Rule((Kin, "_children_first", nothing), parent_waits_for_its_children),
+    "and outlast a worker that died on one of them": Rule(
+        (Kin, "_patience", lambda _self: CHILDREN_FIRST), moved_by_a_worker_that_dies
+    ),
     "what went with its parent is doubted": Rule((Kin, "doubt_children", nothing), kept_out_and_back),
     "and what hung on that": Rule((Kin, "_descendants", only_direct_children), kept_out_for_good),
     "a stalled worker loses its ETag": Rule((Kin, "_doubt", doubted_only_if_present), stalled_after_its_write),

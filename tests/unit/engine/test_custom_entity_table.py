@@ -261,19 +261,19 @@ async def _(garage: Garage) -> None:
     await _vehicle_gone(garage)
 
 
-@situation("A vehicle was deleted; after two minutes its visit is still in Campaign")
+@situation("A vehicle was deleted; after five minutes its visit is still in Campaign")
 async def _(garage: Garage) -> None:
     await garage.arrive(PERSON, VEHICLE, VISIT)
-    await _vehicle_gone(garage, timedelta(minutes=3))
+    await _vehicle_gone(garage, timedelta(minutes=6))
     assert isinstance(garage.ledger(VISIT).state, Unknown), "doubted"
     assert garage.hinted(VISIT)
 
 
-@situation("A vehicle was deleted; after two minutes its visit is being worked on")
+@situation("A vehicle was deleted; after five minutes its visit is being worked on")
 async def _(garage: Garage) -> None:
     await garage.arrive(PERSON, VEHICLE, VISIT)
     await garage.claim(VISIT, garage.known.clock.now() + timedelta(minutes=1))
-    await _vehicle_gone(garage, timedelta(minutes=3))
+    await _vehicle_gone(garage, timedelta(minutes=6))
 
 
 @situation("A contact was deleted in Campaign by a person, and has changed")
