@@ -26,7 +26,7 @@ from shared.ports import Dynamics, Recorded
 from shared.priority import Priority
 from shared.timeline_file import ADOBE_TABLES
 
-WINDOW_S = 0.005
+WINDOW_S = 0.002
 # One read that hangs must not hold up all others. Dataverse takes 20 requests a second of a user for long: two at a
 # time, of a tenth of a second each.
 READS_AT_ONCE = 2

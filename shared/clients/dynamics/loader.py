@@ -11,6 +11,8 @@ from shared.clients.single_flight import Flight
 
 T = TypeVar("T")
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]
+# While a batch is open turns end without a read, so that fewer are awaited; and somebody urgent may have joined.
+LOOK_AGAIN_S = 0.005
 
 
 class _Batch(Generic[T]):
@@ -20,7 +22,7 @@ class _Batch(Generic[T]):
         self, fetch: Fetch[T], limit: int, window_s: float, crowd: Callable[[], int], turns: asyncio.Semaphore
     ) -> None:
         self._fetch, self._limit, self._window_s, self._crowd, self._turns = fetch, limit, window_s, crowd, turns
-        self._windows = max(1, crowd())
+        self._leaves_at = _time() + window_s * max(1, crowd())
         self._joined = asyncio.Event()
         self._open = True
         self._keys: dict[str, None] = {}
@@ -34,7 +36,7 @@ class _Batch(Generic[T]):
         """Raises what the fetch raises."""
         self._keys[key] = None
         if urgent:
-            self._windows = 1
+            self._leaves_at = min(self._leaves_at, _time() + self._window_s)
         if self._enough():
             self._joined.set()
         return (await self._flight.join()).get(key)
@@ -43,11 +45,9 @@ class _Batch(Generic[T]):
         return len(self._keys) >= self._limit or 0 < self._crowd() <= len(self._keys)
 
     async def _run(self) -> Mapping[str, T]:
-        waited = 0
-        while waited < self._windows and not self._enough():  # asked again each window: turns end meanwhile
-            with contextlib.suppress(TimeoutError):  # the usual end of the window
-                await asyncio.wait_for(self._joined.wait(), self._window_s)
-            waited += 1
+        while (left_s := self._leaves_at - _time()) > 0 and not self._enough():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._joined.wait(), min(left_s, LOOK_AGAIN_S))
         async with self._turns:
             self._open = False
             return await self._fetch(list(self._keys))
@@ -79,3 +79,7 @@ class Loader(Generic[T]):
         if self._batch is None or not self._batch.accepts(key):
             self._batch = _Batch(self._fetch, self._limit(), self._window_s, self._crowd, self._turns)
         return await self._batch.read(key, urgent=urgent)
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
