@@ -61,7 +61,7 @@ async def serve(work: Work, *, keep_going: Callable[[bool], bool], busy: Callabl
     try:
         async with asyncio.timeout(_OPEN_LIMIT_S):
             await receiver.__aenter__()
-        idle, count, backlog = False, 1, False
+        idle, count = False, 1
         while keep_going(idle):
             messages = await receiver.receive_messages(max_message_count=count, max_wait_time=RECEIVE_SLICE_S)
             idle = not messages

@@ -37,7 +37,7 @@ REPAIRED = "repaired"  # a tally: what only the sweep found
 URGENT = frozenset(lane for lane, each in PRIORITIES.items() if each is Priority.FIRST)
 # A closed system says when it opens, and that is the least to wait: if everybody came back just then, an outage of
 # hours would make thousands of messages come together every minute. So each waits a share of its age at least.
-CROWD_SHARE = 8
+AGE_SHARE = 8
 BUSY = (Reason.CAMPAIGN_BUSY, Reason.DYNAMICS_BUSY)
 
 
@@ -183,7 +183,7 @@ class Engine:
             return spread * back_off_s(FIRST_WAIT_S, longest_s, message.attempt, waited_s)
         if outcome.reason not in BUSY:
             return outcome.after_s
-        return max(outcome.after_s, spread * min(longest_s, waited_s / CROWD_SHARE))
+        return max(outcome.after_s, spread * min(longest_s, waited_s / AGE_SHARE))
 
     async def _park(self, delivery: Delivery, reason: Reason, detail: str, message: Message | None = None) -> None:
         await send_parked(self.ports, delivery.lane, delivery.message_id, delivery.body, reason, detail)

@@ -77,7 +77,7 @@ class Pages:
         return stored
 
     async def _read(self, run: Run, part: Partition, mapping: Mapping) -> _Read:
-        """One request, or one a hundred where the ids are given. What is settled of the page is left out."""
+        """One request, or one for two hundred where ids are given. What is settled of the page is left out."""
         scope = run.scope
         if scope.ids is not None:
             return await self._named(run, part, mapping)

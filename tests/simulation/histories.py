@@ -186,31 +186,30 @@ async def stalled_before_the_send_and_crashed_after_it() -> World:
     return world
 
 
-async def restored_after_a_crash_that_followed_the_privacy_request() -> World:
-    """The request runs long; whoever meets the restored row must know of it."""
-    world = World(Scripted(fault=once(Fault(crash=True), "w2", "PRIVACY answer"), webhooks=after_a_second))
-    world.privacy_s = 300
+async def deleted_and_restored(plan: Plan, *, privacy_s: float, restored_after_s: float) -> World:
+    """A privacy request takes `privacy_s`; the row is restored `restored_after_s` after its deletion."""
+    world = World(plan)
+    world.privacy_s = privacy_s
     world.edit(val=1)
     await asyncio.sleep(10)
     world.delete()
-    await asyncio.sleep(12)
+    await asyncio.sleep(restored_after_s)
     world.edit(val=2)
     await world.rest()
     return world
 
 
+async def restored_after_a_crash_that_followed_the_privacy_request() -> World:
+    """The request runs long; whoever meets the restored row must know of it."""
+    plan = Scripted(fault=once(Fault(crash=True), "w2", "PRIVACY answer"), webhooks=after_a_second)
+    return await deleted_and_restored(plan, privacy_s=300, restored_after_s=12)
+
+
 async def stalled_before_its_privacy_request_which_lands_late() -> World:
     """The worker has checked the time and stalls for longer than its claim; meanwhile the contact is restored."""
     fault, late = once(Fault(stall_s=152, lose_lock=True), "w2", "PRIVACY send"), first_write(Late(78), "PRIVACY")
-    world = World(Scripted(fault=fault, late=late, webhooks=after_a_second))
-    world.privacy_s = 900
-    world.edit(val=1)
-    await asyncio.sleep(10)
-    world.delete()
-    await asyncio.sleep(5)
-    world.edit(val=3)
-    await world.rest()
-    return world
+    plan = Scripted(fault=fault, late=late, webhooks=after_a_second)
+    return await deleted_and_restored(plan, privacy_s=900, restored_after_s=5)
 
 
 async def deleted_and_restored_at_once() -> World:

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from shared import crowd, priority
-from shared.crowd import Crowd
+from shared.crowd import PATIENCE_S, Crowd
+from shared.domain.ledger import Timings
+from shared.engine.page_rows import WORK_S
 from shared.errors import Reason, Retry
 from shared.priority import Priority
 
@@ -134,3 +136,9 @@ async def test_a_place_whose_owner_is_cancelled_just_then_goes_to_the_next(steps
     await turns.end("b")
     await asyncio.gather(tasks[0], tasks[1], tasks[3])
     assert turns.crowd.size == 0
+
+
+def test_waiting_in_line_leaves_a_page_and_its_last_row_the_time_that_they_may_take():
+    times = Timings()
+    row_s = PATIENCE_S + times.work_budget_s + times.http_timeout_s
+    assert PATIENCE_S + WORK_S + row_s < times.function_timeout_s
