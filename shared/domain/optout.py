@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from shared.domain.contact import OLDEST
 
@@ -98,6 +99,8 @@ def agreed(rules: OptOutRules, dynamics: Said, campaign: Said) -> bool | None:
             return campaign.value if campaign.value or campaign.at > OLDEST else None
         case Configuration.DISABLED:
             return None
+        case _:
+            assert_never(rules.configuration)
 
 
 def _prevailing(policy: Policy, dynamics: Said, campaign: Said) -> bool:
@@ -110,6 +113,8 @@ def _prevailing(policy: Policy, dynamics: Said, campaign: Said) -> bool:
             return max(dynamics, campaign, key=lambda side: side.second).value
         case Policy.ATTRIBUTE_TIMESTAMPS | Policy.LEAST_PERMISSIVE:
             return either
+        case _:
+            assert_never(policy)
 
 
 def conflict(dynamics: Said, campaign: Said, value: bool | None) -> Conflict | None:

@@ -154,8 +154,7 @@ class Kin:
 
     async def _hint_parent(self, parent: RecordKey) -> None:
         """Once a minute, however many children wait: the broker drops the repetitions."""
-        minute = int(self.ports.clock.now().timestamp() // 60)
-        await send_hints(self.ports, self._hint(f"parent/{parent.id}/{minute}", parent))
+        await send_hints(self.ports, self._hint(f"parent/{parent.id}/{self._minute()}", parent))
 
     # -- as a parent -------------------------------------------------------------------------------------------------
 
@@ -180,8 +179,8 @@ class Kin:
         return count
 
     async def _hint_left(self) -> int:
-        moment = int(self.ports.clock.now().timestamp() // 10)
-        return await self._hint_each(self._children(), f"first-{moment}")
+        """Once a minute, however often it looks: a hint may itself have to wait, for a claim or for children."""
+        return await self._hint_each(self._children(), f"first-{self._minute()}")
 
     async def _no_descendant_at_work(self, parent: RecordKey) -> None:
         """Raises Retry while somebody works below: a write must not meet a parent that is gone."""
@@ -245,6 +244,9 @@ class Kin:
 
     def _hint(self, name: str, record: RecordKey) -> Hint:
         return Hint(name, record, Why.UPSERT, Source.FLOW, self.ports.clock.now())
+
+    def _minute(self) -> int:
+        return int(self.ports.clock.now().timestamp() // 60)
 
     def _claimed(self, row: LedgerRow) -> bool:
         return row.claim is not None and row.claim.until > self.ports.clock.now()

@@ -148,9 +148,16 @@ async def moved_by_a_worker_that_dies() -> KinWorld:
     made.create(CAR, OWNER, 1)
     await asyncio.sleep(10)
     made.change(CAR, parent=OTHER.id)
-    await asyncio.sleep(1)
+    await asyncio.sleep(2)
     made.delete(OWNER)
     await made.rest()
+    return made
+
+
+async def looks_after_a_worker_that_dies() -> KinWorld:
+    """The claim of the worker outlasts many looks of the parent, and the child's messages do not pile up behind it."""
+    made = await moved_by_a_worker_that_dies()
+    assert made.broker.workers < 80, "messages multiply"
     return made
 
 
@@ -280,6 +287,9 @@ RULES = {
     "children go before their parent": Rule((Kin, "_children_first", nothing), parent_waits_for_its_children),
     "and outlast a worker that died on one of them": Rule(
         (Kin, "_patience", lambda _self: CHILDREN_FIRST), moved_by_a_worker_that_dies
+    ),
+    "and do not hint each at every look": Rule(
+        (Kin, "_minute", lambda self: int(self.ports.clock.now().timestamp() // 10)), looks_after_a_worker_that_dies
     ),
     "what went with its parent is doubted": Rule((Kin, "doubt_children", nothing), kept_out_and_back),
     "and what hung on that": Rule((Kin, "_descendants", only_direct_children), kept_out_for_good),

@@ -153,12 +153,17 @@ def test_a_refusal_names_at_most_five_places_and_no_value() -> None:
 
 def test_each_lane_reads_its_own_kind_only() -> None:
     hint, chunk = examples.hint(), examples.chunk(examples.fact())
+    page = PageOrder("20260304-050607-00aa11", 1, 2, 1, examples.NOW)
     assert wire.decode_hint(wire.encode(hint)) == hint
     assert wire.decode_facts(wire.encode(chunk)) == chunk
     with pytest.raises(wire.UnreadableError, match="not a hint"):
         wire.decode_hint(wire.encode(chunk))
     with pytest.raises(wire.UnreadableError, match="not facts"):
         wire.decode_facts(wire.encode(hint))
+    for message in (hint, page):
+        assert wire.decode_bulk(wire.encode(message)) == message
+    with pytest.raises(wire.UnreadableError, match="neither"):
+        wire.decode_bulk(wire.encode(chunk))
 
 
 def test_a_retry_has_a_message_id_of_its_own() -> None:

@@ -20,6 +20,7 @@ from shared.domain.mapping import (
     FromTemplate,
     Lookup,
     Mapping,
+    Mappings,
     Picklist,
     Target,
     TargetType,
@@ -139,6 +140,34 @@ def test_the_columns_to_read() -> None:
     assert found.field_columns == set(found.columns)
     assert found.lookup_columns == {"boss", "company", "owner"}
     assert mapping(*rows).lookup_columns == {"owner"}
+
+
+LABEL = FieldRow("x", FromColumn("a", Picklist.LABEL))
+NAME = FieldRow("x", FromColumn("a", lookup=Lookup.NAME))
+CODE = FieldRow("x", FromColumn("a", Picklist.CODE, Lookup.ID))
+
+
+@pytest.mark.parametrize(
+    ("rows", "tree", "wants"),
+    [
+        ((CODE, FieldRow("y", Constant("b"))), None, False),
+        ((CODE, LABEL), None, True),
+        ((CODE, NAME), None, True),
+        ((CODE,), Condition("a", Operator.EQUALS, "Preferred"), True),
+    ],
+)
+def test_labels_are_read_only_where_something_looks_at_them(
+    rows: tuple[FieldRow, ...], tree: filters.Filter | None, wants: bool
+) -> None:
+    assert replace(mapping(*rows), filters=tree).wants_labels is wants
+
+
+def test_types_go_to_the_table_that_they_are_of() -> None:
+    pairs = Mappings(mapping(CODE), (Mapping("1", "new_car", (CODE,), types=SHORT),))
+    other = Types({"a": ColumnType.MONEY}, {})
+    typed = pairs.with_types({"contact": other, "new_boat": other})
+    assert [pair.types for pair in typed.tables] == [other, SHORT]
+    assert [pair.types for pair in pairs.tables] == [Types(), SHORT]
 
 
 def test_two_values_that_look_the_same_in_campaign_agree() -> None:

@@ -12,6 +12,7 @@ from shared.domain.resync import (
     LEAST_TRIED,
     PAGE_ROWS,
     PAGE_S,
+    Ending,
     Partition,
     Slice,
     Tally,
@@ -20,6 +21,7 @@ from shared.domain.resync import (
     most_partitions,
     page_rows,
     rather_look,
+    totals,
 )
 
 BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
@@ -61,6 +63,20 @@ def test_a_look_is_taken_first_where_it_costs_less(tried: int, data: st.DataObje
     creating_first = (tried - there) * 1 + there * 3
     looking_first = (tried - there) * 2 + there * 2
     assert rather_look(tried, there) == (looking_first < creating_first)
+
+
+def test_a_run_is_the_sum_of_its_partitions() -> None:
+    written, same = (Ending.SETTLED, "written"), (Ending.SETTLED, "unchanged")
+    parts = [
+        Partition("r1", 0, Slice(), counts={written: 2, same: 1}, calls=5, done=True, moved_at=BEGIN),
+        Partition("r1", 1, Slice(), counts={written: 3}, calls=3, moved_at=BEGIN + timedelta(minutes=1)),
+        Partition("r1", 2, Slice()),
+    ]
+    found = totals(parts)
+    assert (found.rows, found.calls, found.done) == (6, 8, 1)
+    assert found.counts == {written: 5, same: 1}
+    assert found.moved_at == BEGIN + timedelta(minutes=1)
+    assert totals([]).moved_at is None
 
 
 def test_a_few_refusals_say_nothing() -> None:

@@ -10,7 +10,7 @@ from shared.domain.effects import DeleteProfile, LookUpProfile, RequestPrivacyDe
 from shared.domain.ledger import Absent, LedgerRow, PrivacyRequest, Progress, Timings, Unknown
 from shared.domain.mapping import DeleteMode
 from shared.flows.contact import Sight
-from shared.flows.deletion import announced, decide, ended, opted_out, request_name
+from shared.flows.deletion import announced, decide, ended, opted_out, request_name, sent_later
 from tests.unit.examples import ID, KEY, NOW, after, profile
 
 TIMINGS = Timings()
@@ -50,6 +50,13 @@ def test_a_plain_delete_goes_by_the_profiles_own_key() -> None:
 def test_rule_d1_the_name_is_fixed_for_an_incarnation_and_new_for_the_next() -> None:
     assert request_name(row(generation=1)) == request_name(row(generation=1, flags=frozenset({"x"}), state=Absent()))
     assert request_name(row(generation=1)) != request_name(row(generation=2))
+
+
+def test_a_request_may_land_as_late_as_its_last_call_allows() -> None:
+    waiting = row(pending=PENDING)
+    assert sent_later(waiting, after(60)).pending == PrivacyRequest(PENDING.name, after(60))
+    assert sent_later(waiting, after(-60)) == waiting
+    assert sent_later(row(), after(60)) == row()
 
 
 def test_what_must_be_known_before_the_request_is_sent() -> None:
