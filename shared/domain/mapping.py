@@ -258,3 +258,8 @@ class Mappings:
     def has_children(self, table: str) -> bool:
         """Whether records of a mapped table would be hidden without one of this table."""
         return any(table in mapping.required_parents for mapping in self.entities)
+
+    def leaves_hidden(self, table: str) -> bool:
+        """Whether records could stay hidden below one of this table: not all of them are deleted with it."""
+        below = [(link, one.table) for one in self.entities for link in one.links if link.required]
+        return any(not link.cascade or self.leaves_hidden(child) for link, child in below if link.parent == table)

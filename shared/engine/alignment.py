@@ -229,9 +229,8 @@ class Turn:
         await self._pass_on_opt_outs(desired)
         if desired is None or self.created:  # without it Campaign deleted or hid its children
             await self.kin.doubt_children()
-        row = contact.stored(
-            before, self.row, desired, self.mapping, parents_there=self.parents_there, created=self.created
-        )
+        shown = self.parents_there or self.sent  # what was found and deleted was not hidden
+        row = contact.stored(before, self.row, desired, self.mapping, shown=shown, created=self.created)
         if await self.ports.ledger.put(row) is None:  # 9
             await self._distrust()
         else:

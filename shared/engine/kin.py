@@ -60,6 +60,7 @@ class Kin:
             await self._await_parents(desired.parents, row.parents)
             return True
         await self._no_descendant_at_work(self.record)
+        await self._hidden_first()
         there = [await self._all_there(parent) for parent in sorted(row.parents)]
         return all(there)
 
@@ -163,14 +164,26 @@ class Kin:
 
         At first their own announcements are awaited: a hint beside each would only be in its way. Raises Retry.
         """
-        if not self.has_children or self.ports.clock.now() - self.hint.first_seen > self._patience():
-            return
-        if left := await self._hint_left() if self.hint.attempt else await self._count_left():
+        if self.has_children and self._patient():
+            self._wait_for(await self._hint_left() if self.hint.attempt else await self._count_left())
+
+    async def _hidden_first(self) -> None:
+        """What Campaign would hide below goes before: whoever is hidden can be moved to no other parent any more.
+
+        Below a row that is only kept out nobody else announces that. Claimed and in doubt, the row is one that will not
+        come, so that whoever hangs on it goes by itself. Raises Retry.
+        """
+        if self.mappings.leaves_hidden(self.record.table) and self._patient():
+            self._wait_for(await self._hint_each(self._descendants(self.record), f"hidden-{self._minute()}"))
+
+    def _wait_for(self, left: int) -> None:
+        if left:
             raise Retry(Reason.CHILDREN_FIRST, f"{left} to go", after_s=2 * self._soon_s())
 
-    def _patience(self) -> timedelta:
+    def _patient(self) -> bool:
         """Longer than a claim: a worker that died on a child must not have it hidden under a parent that is gone."""
-        return max(CHILDREN_FIRST, 2 * timedelta(seconds=self.ports.timings.claim_s))
+        patience = max(CHILDREN_FIRST, 2 * timedelta(seconds=self.ports.timings.claim_s))
+        return self.ports.clock.now() - self.hint.first_seen <= patience
 
     async def _count_left(self) -> int:
         count = 0

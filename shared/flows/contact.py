@@ -166,17 +166,17 @@ def decide(s: Situation, desired: Desired, profile: Seen) -> list[ProfileEffect]
 
 
 def stored(
-    s: Situation, row: LedgerRow, desired: Desired | None, mapping: Mapping, *, parents_there: bool, created: bool
+    s: Situation, row: LedgerRow, desired: Desired | None, mapping: Mapping, *, shown: bool, created: bool
 ) -> LedgerRow:
     """Step 9: the row when the work is done, given as claimed. `desired` None: the record is gone.
 
-    An earlier uncertainty keeps its check until that check itself has run. Of a record that is gone while a parent was
-    not there, nobody knows whether Campaign only hides it: the parent's return must find it.
+    An earlier uncertainty keeps its check until that check itself has run. `shown`: Campaign does not only hide what is
+    gone; where nobody knows, the return of a parent that was not there must find it.
     """
     check_at = None if s.hint.source is Source.CHECK else s.ledger.check_at
     row = replace(row, claim=None, check_at=check_at)
     if desired is None:
-        hidden = mapping.may_hide and not parents_there
+        hidden = mapping.may_hide and not shown
         return replace(row, state=Unknown()) if hidden else replace(row, state=Absent(), parents=frozenset(), once=None)
     found_by = None if mapping.key_is_id else desired.key
     once = desired.once if created or s.as_first_load else row.once

@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain.change import RecordKey
 from shared.domain.filters import Condition, Operator
-from shared.domain.ledger import LedgerRow, Present
+from shared.domain.ledger import Absent, LedgerRow, Present
 from shared.domain.mapping import DeleteMode
 from shared.engine.alignment import Turn
 from shared.engine.kin import CHILDREN_FIRST, Kin
@@ -127,15 +127,18 @@ async def child_goes_while_its_parent_goes() -> KinWorld:
 
 
 async def parent_waits_for_its_children() -> KinWorld:
-    """Campaign does not cascade, and the child's announcement comes after the parent's: nothing hidden is left."""
-    made = world(HIDING, delays=(1, 1, 20, 1))
+    """The child's move is announced after the parent's deletion: the record stays, and what Campaign knows of it."""
+    made = world(delays=(1, 1, 1, 20, 1))
     made.create(OWNER, None, 1)
+    made.create(OTHER, None, 1)
     await asyncio.sleep(10)
     made.create(CAR, OWNER, 1)
     await asyncio.sleep(10)
+    record = made.campaign.records[CAR].handle
+    made.change(CAR, parent=OTHER.id)
     made.delete(OWNER)
     await made.rest()
-    assert not made.campaign.records
+    assert made.campaign.records[CAR].handle == record, "made anew"
     return made
 
 
@@ -168,6 +171,20 @@ async def kept_out_and_back() -> KinWorld:
     made.change(OWNER, val=9)
     await asyncio.sleep(300)
     made.change(OWNER, val=2)
+    await made.rest()
+    return made
+
+
+async def moved_away_from_what_was_kept_out() -> KinWorld:
+    """Campaign does not cascade: a visit that it hid with its vehicle could be moved to no other any more."""
+    made = world(HIDING)
+    await family(made)
+    made.create(OTHER_CAR, OWNER, 1)
+    await asyncio.sleep(10)
+    made.change(CAR, parent=None)
+    await asyncio.sleep(60)
+    assert made.ledger.rows[CAR].state == made.ledger.rows[VISITED].state == Absent(), "the visit went before it"
+    made.change(VISITED, parent=OTHER_CAR.id)
     await made.rest()
     return made
 
@@ -268,6 +285,10 @@ async def no_orphans(_self: Turn, s: Situation) -> Situation:
     return s
 
 
+def for_two_minutes(self: Kin) -> bool:
+    return self.ports.clock.now() - self.hint.first_seen <= CHILDREN_FIRST
+
+
 AT_REST, NO_DESCENDANT, DOUBT = Kin.at_rest, Kin._no_descendant_at_work, Kin._doubt
 RULES = {
     "a child waits for its parent": Rule((Kin, "_await_parents", nothing), child_announced_first),
@@ -286,10 +307,13 @@ RULES = {
     ),
     "children go before their parent": Rule((Kin, "_children_first", nothing), parent_waits_for_its_children),
     "and outlast a worker that died on one of them": Rule(
-        (Kin, "_patience", lambda _self: CHILDREN_FIRST), moved_by_a_worker_that_dies
+        (Kin, "_patient", for_two_minutes), moved_by_a_worker_that_dies
     ),
     "and do not hint each at every look": Rule(
         (Kin, "_minute", lambda self: int(self.ports.clock.now().timestamp() // 10)), looks_after_a_worker_that_dies
+    ),
+    "what Campaign would hide goes before its parent": Rule(
+        (Kin, "_hidden_first", nothing), moved_away_from_what_was_kept_out
     ),
     "what went with its parent is doubted": Rule((Kin, "doubt_children", nothing), kept_out_and_back),
     "and what hung on that": Rule((Kin, "_descendants", only_direct_children), kept_out_for_good),

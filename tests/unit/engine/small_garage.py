@@ -158,6 +158,12 @@ class Garage:
         old = self.rows[key].columns if key in self.rows else NEW_ROWS[key.table]
         self.rows[key] = Contact(key.id, "W/1", NOW, {**old, **columns})
 
+    def hides_visits(self) -> None:
+        """Campaign does not delete a visit with its vehicle: it hides it."""
+        vehicle, visit, dealer = PAIRS.entities
+        links = tuple(replace(link, cascade=False) for link in visit.links)
+        self.pairs = Mappings(PAIRS.contact, (vehicle, replace(visit, links=links), dealer))
+
     async def told(
         self,
         key: RecordKey,

@@ -216,6 +216,42 @@ async def _(garage: Garage) -> None:
     assert isinstance(garage.ledger(VISIT).state, Unknown), "doubted"
 
 
+async def lost_its_contact_before_its_visit(garage: Garage) -> None:
+    garage.hides_visits()
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    garage.row(VEHICLE, owner=None)
+    await garage.told(VEHICLE)
+
+
+@situation(
+    "A vehicle lost its contact; its visit in Campaign, which would only be hidden (`cascade: false`), is hinted"
+)
+async def _(garage: Garage) -> None:
+    await lost_its_contact_before_its_visit(garage)
+    assert garage.hinted(VISIT)
+
+
+@situation("That visit then")
+async def _(garage: Garage) -> None:
+    await lost_its_contact_before_its_visit(garage)
+    await garage.told(VISIT)
+    assert isinstance(garage.ledger(VISIT).state, Absent), "shown and deleted, so it is not only hidden"
+
+
+@situation("That vehicle, after its visit")
+async def _(garage: Garage) -> None:
+    await lost_its_contact_before_its_visit(garage)
+    await garage.told(VISIT)
+    await garage.told(VEHICLE)
+    assert not garage.shelf.kept.keys() & {VIN, VISIT.id}
+
+
+@situation("That vehicle, when after five minutes its visit is still there")
+async def _(garage: Garage) -> None:
+    await lost_its_contact_before_its_visit(garage)
+    await garage.told(VEHICLE, age=timedelta(minutes=6))
+
+
 @situation("A visit was deleted")
 async def _(garage: Garage) -> None:
     await garage.arrive(PERSON, VEHICLE, VISIT)

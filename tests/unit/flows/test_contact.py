@@ -217,7 +217,7 @@ def test_step_7_a_creation_carries_opt_outs_only_as_true(
 def test_step_9_a_written_row_is_present_and_free() -> None:
     before = situation(seen(OTHER, flags=frozenset({"x"})))
     row = claimed(before, "token", Timings())
-    row = stored(before, row, MAPPING.desired(contact()), MAPPING, parents_there=True, created=False)
+    row = stored(before, row, MAPPING.desired(contact()), MAPPING, shown=True, created=False)
     assert (row.state, row.claim, row.check_at, row.flags) == (SAME, None, None, frozenset())
 
 
@@ -226,7 +226,7 @@ def test_step_9_a_deleted_row_keeps_its_opt_outs_its_witness_and_its_request() -
     asked = replace(
         claimed(before, "token", Timings()), flags=frozenset({"x"}), pending=PrivacyRequest("name", NOW), etag="2"
     )
-    row = stored(before, asked, None, MAPPING, parents_there=True, created=False)
+    row = stored(before, asked, None, MAPPING, shown=True, created=False)
     assert row == LedgerRow(KEY, Absent(), True, 0, frozenset({"x"}), PrivacyRequest("name", NOW), etag="2")
 
 
@@ -235,7 +235,7 @@ def test_step_9_an_earlier_uncertainty_is_checked_until_the_check_itself_has_run
     """Rule M1: a hint that happens to come first must not take the check away."""
     before = situation(seen(Unknown(), check_at=after(-5)), source=source)
     row = claimed(before, "token", Timings())
-    row = stored(before, row, MAPPING.desired(contact()), MAPPING, parents_there=True, created=False)
+    row = stored(before, row, MAPPING.desired(contact()), MAPPING, shown=True, created=False)
     assert row.check_at == (None if source is Source.CHECK else after(-5))
 
 
@@ -323,5 +323,5 @@ def test_a_resync_updates_all_fields() -> None:
 )
 def test_step_9_notes_those_fields_when_they_were_sent(source: Source, created: bool, once: str) -> None:
     before = situation(seen(OTHER, once="former"), desired=ONCE, source=source)
-    row = stored(before, claimed(before, "t", Timings()), ONCE, MAPPING, parents_there=True, created=created)
+    row = stored(before, claimed(before, "t", Timings()), ONCE, MAPPING, shown=True, created=created)
     assert row.once == once
