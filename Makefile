@@ -2,11 +2,13 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# The tests that `make rules` runs, and `make unit` does not.
+RULES := tests/unit/domain tests/unit/flows tests/unit/engine $(wildcard tests/unit/test_*.py)
 # Many processes import the same modules: where the environment says so, each would compile them all again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check unit simulate bench lint types contracts policies format lock clean
+.PHONY: help install run test check unit rules simulate bench lint types contracts policies format lock clean
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 /' | awk '{n=$$2; $$1=$$2=""; printf "  make %-10s%s\n", n, $$0}'
@@ -28,12 +30,15 @@ run: install ## Everything local, a story, and a live picture; ONCE=1 plays the 
 	@$(BIN)/python -m sandbox $(if $(ONCE),story,run)
 
 test: install ## Everything that CI runs
-	@$(MAKE) --no-print-directory --jobs=2 lint contracts unit types
+	@$(MAKE) --no-print-directory --jobs=2 lint contracts unit rules types
 
 check: test
 
-unit: install ## The tests
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+unit: install ## The tests, but for those of the next line
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(RULES))
+
+rules: install ## The tests of the rules, which need no server; they must take every branch
+	@$(BIN)/pytest $(RULES) --cov --cov-report=term-missing
 
 simulate: install ## A long run of the protocol's simulation: 200,000 histories, and a resync of 100,000 contacts
 	@$(BIN)/python -m tests.simulation.many 200000

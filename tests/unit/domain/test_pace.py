@@ -239,6 +239,21 @@ def test_calls_a_second_are_bounded_from_the_start():
     assert sent <= 10 * PER_SECOND_MAX * 1.02
 
 
+def test_where_the_rate_is_used_up_and_the_window_is_not_the_rate_is_to_blame():
+    pace, now = Pace(48), 0.0
+    pace.rate.value = 20.0
+    for _ in range(40):
+        pace.end(pace.send("profile", now), now, OK)
+        now += 0.05
+    window = pace.window.value
+    first, second, third = (pace.send("profile", now) for _ in range(3))
+    assert (first.paced, third.paced) == (False, True)
+    pace.end(third, now + 0.01, BUSY, 1)
+    assert (pace.window.value, pace.rate.value < 20) == (window, True)
+    for ticket in (first, second):
+        pace.end(ticket, now + 0.01, OK)
+
+
 def test_a_refused_rate_is_cut_and_spaces_the_calls():
     pace, now = Pace(48), 0.0
     for number in range(20):
