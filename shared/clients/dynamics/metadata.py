@@ -10,6 +10,7 @@ from shared.clients.calls import Request, Response, Sender
 from shared.clients.dynamics.config import REASONS, SYSTEM, DynamicsConfig
 from shared.clients.dynamics.wire import HEADERS
 from shared.clients.dynamics.wire_errors import refused
+from shared.clients.dynamics.wire_rows import rows_in
 from shared.clients.exchange import Exchange, Tokens
 from shared.clients.outcomes import json_object
 from shared.domain.conversion import ColumnType
@@ -65,7 +66,7 @@ def cast_request(config: DynamicsConfig, name: str, cast: str) -> Request:
 
 def read_details(response: Response) -> Mapping[str, Mapping[str, Any]]:
     """The columns of one kind, by name. Raises Outcome."""
-    return {_text(item, _NAME): item for item in _items(response)}
+    return {_text(item, _NAME): item for item in rows_in(response, "metadata")}
 
 
 def read_table(
@@ -77,7 +78,7 @@ def read_table(
     more = {name: item for kind in details for name, item in kind.items()}
     columns = {
         _text(item, _NAME): _column(item, more.get(_text(item, _NAME), {}))
-        for item in _items(attributes)
+        for item in rows_in(attributes, "metadata")
         if isinstance(item.get("AttributeType"), str)
     }
     tracked = json_object(definition, REASONS).get("ChangeTrackingEnabled")
@@ -89,15 +90,6 @@ def _request(config: DynamicsConfig, table: str, rest: str) -> Request:
         raise ValueError("a table's logical name has letters, digits and underscores only")
     url = f"{config.base}/EntityDefinitions(LogicalName='{table}'){rest}"
     return Request(SYSTEM, "metadata", "GET", url, HEADERS, repeatable=True)
-
-
-def _items(response: Response) -> list[Mapping[str, Any]]:
-    if response.status != 200:
-        raise refused(response, write=False)
-    items = json_object(response, REASONS).get("value")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise _unreadable("value")
-    return items
 
 
 def _column(item: Mapping[str, Any], more: Mapping[str, Any]) -> ColumnInfo:

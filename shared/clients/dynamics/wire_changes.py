@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from shared.clients.calls import Request, Response
 from shared.clients.dynamics.config import REASONS, SYSTEM, DynamicsConfig
 from shared.clients.dynamics.wire import HEADERS, TableName, checked_id
 from shared.clients.dynamics.wire_errors import DOES_NOT_EXIST, code, detail, refused
+from shared.clients.dynamics.wire_rows import are_rows, rows_in, unreadable
 from shared.clients.outcomes import json_object
 from shared.domain.sweep import ChangePage
 from shared.errors import Halt, Reason, Retry
@@ -50,7 +51,7 @@ def read_changes(response: Response, table: TableName, *, continued: bool) -> Ch
     document = json_object(response, REASONS)
     rows, following, token = (document.get(name) for name in ("value", "@odata.nextLink", "@odata.deltaLink"))
     link = following or token
-    if not _are_rows(rows) or not isinstance(link, str):
+    if not are_rows(rows) or not isinstance(link, str):
         raise Retry(REASONS.unreachable, f"{table.entity_set}: a page of changes without its link")
     gone = [_guid(row, "id", table) for row in rows if row.get("reason") == _GONE]
     changed = [_guid(row, table.id_column, table) for row in rows if row.get("reason") != _GONE]
@@ -81,7 +82,7 @@ def steps_request(config: DynamicsConfig, prefix: str) -> Request:
 
 def read_steps(response: Response) -> list[str]:
     """Their ids. Raises Outcome."""
-    return [str(row.get("sdkmessageprocessingstepid", "")) for row in _rows(response)]
+    return [str(row.get("sdkmessageprocessingstepid", "")) for row in rows_in(response, "system jobs")]
 
 
 def jobs_request(config: DynamicsConfig, steps: Sequence[str], since: datetime, most: int) -> Request:
@@ -96,20 +97,7 @@ def jobs_request(config: DynamicsConfig, steps: Sequence[str], since: datetime, 
 
 def read_jobs(response: Response) -> list[FailedJob]:
     """Raises Outcome."""
-    return [_job(row) for row in _rows(response)]
-
-
-def _rows(response: Response) -> Sequence[Mapping[str, Any]]:
-    if response.status != 200:
-        raise refused(response, write=False)
-    rows = json_object(response, REASONS).get("value")
-    if not _are_rows(rows):
-        raise Retry(REASONS.unreachable, "system jobs: the answer holds no rows")
-    return rows
-
-
-def _are_rows(value: object) -> TypeGuard[list[Mapping[str, Any]]]:
-    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
+    return [_job(row) for row in rows_in(response, "system jobs")]
 
 
 def _job(row: Mapping[str, Any]) -> FailedJob:
@@ -122,7 +110,7 @@ def _job(row: Mapping[str, Any]) -> FailedJob:
             completed_at=datetime.fromisoformat(row[_COMPLETED]).astimezone(UTC),
         )
     except (KeyError, TypeError, ValueError):
-        raise Retry(REASONS.unreachable, "system jobs: a row of the answer is not readable") from None
+        raise unreadable("system jobs") from None
 
 
 def _guid(row: Mapping[str, Any], name: str, table: TableName) -> str:

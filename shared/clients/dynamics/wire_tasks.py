@@ -13,8 +13,8 @@ from shared.clients.dynamics import batch
 from shared.clients.dynamics.config import API_PATH, REASONS, DynamicsConfig
 from shared.clients.dynamics.wire import CONTACTS, HEADERS, TAG, rows_request
 from shared.clients.dynamics.wire_activities import is_there_already, lacks_contact, moment
-from shared.clients.dynamics.wire_errors import refused
-from shared.clients.outcomes import busy, is_unclear, json_object
+from shared.clients.dynamics.wire_rows import rows_in, unreadable
+from shared.clients.outcomes import busy, is_unclear
 from shared.domain.effects import FollowUpTask, RecordActivity
 from shared.domain.timeline import APPLICATION_USER, CONTACT_OWNER
 from shared.errors import Retry
@@ -41,12 +41,11 @@ def owners_request(config: DynamicsConfig, ids: Sequence[str]) -> Request:
 
 def read_owners(response: Response) -> dict[str, str]:
     """Links to users and teams, by contact. Raises Outcome."""
-    if response.status != 200:
-        raise refused(response, write=False)
-    rows = json_object(response, REASONS).get("value")
-    if not isinstance(rows, list):
-        raise Retry(REASONS.unreachable, "contacts: the answer is not whole")
-    return {str(row["contactid"]).lower(): _link(row) for row in rows if row.get(_OWNER)}
+    owned = [row for row in rows_in(response, "contacts") if row.get(_OWNER)]
+    try:
+        return {str(row["contactid"]).lower(): _link(row) for row in owned}
+    except KeyError:
+        raise unreadable("contacts") from None
 
 
 def task_parts(orders: Sequence[RecordActivity], owners: Owners) -> dict[str, batch.Part]:

@@ -9,11 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from shared.clients.calls import Request, Response
-from shared.clients.dynamics.config import REASONS, SYSTEM, DynamicsConfig
+from shared.clients.dynamics.config import SYSTEM, DynamicsConfig
 from shared.clients.dynamics.wire import HEADERS, checked_id
-from shared.clients.dynamics.wire_errors import refused
-from shared.clients.outcomes import json_object
-from shared.errors import Retry
+from shared.clients.dynamics.wire_rows import rows_in, unreadable
 
 MOST = 200
 _STATES = {0: "open", 1: "completed", 2: "canceled", 3: "scheduled"}
@@ -42,12 +40,10 @@ def timeline_request(config: DynamicsConfig, contact_id: str) -> Request:
 
 def read_timeline(response: Response) -> list[Entry]:
     """By the time at which it happened or is due, the latest first. Raises Outcome."""
-    if response.status != 200:
-        raise refused(response, write=False)
-    rows = json_object(response, REASONS).get("value")
-    if not isinstance(rows, list):
-        raise Retry(REASONS.unreachable, "timeline: the answer is not whole")
-    entries = [_entry(row) for row in rows]
+    try:
+        entries = [_entry(row) for row in rows_in(response, "timeline")]
+    except (KeyError, TypeError, ValueError):
+        raise unreadable("timeline") from None
     return sorted(entries, key=lambda entry: str(entry.at or entry.due), reverse=True)
 
 
