@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.clients.dynamics.wire_filter import condition
+from shared.domain.contact import Value
 from shared.domain.conversion import ColumnType
+from shared.domain.filters import Condition, Operator
 from shared.mapping_file import MappingError, filter_text
 
 TYPES = {
@@ -30,6 +32,8 @@ GUID = "5B6F4A1C-77D2-EF11-8EE9-000D3A4B5C6D"
         ("{column: statecode, is: in, value: [0, 1]}", "(statecode eq 0 or statecode eq 1)"),
         ("{column: statecode, is: in, value: [0, Inactive]}", None),
         ("{column: statecode, is: not_in, value: [0]}", "(statecode eq null or (statecode ne 0))"),
+        ("{column: statecode, is: not_in, value: [0, Inactive]}", None),
+        ("not: {not: {column: statecode, is: equals, value: 0}}", "statecode eq 0"),
         ("{column: donotemail, is: equals, value: true}", "donotemail eq true"),
         ("{column: lastname, is: equals, value: O'Neil}", "lastname eq 'O''Neil'"),
         ("{column: lastname, is: not_equals, value: Jose}", None),
@@ -51,6 +55,12 @@ GUID = "5B6F4A1C-77D2-EF11-8EE9-000D3A4B5C6D"
 def test_one_condition(text: str, asked: str | None) -> None:
     found = condition(filter_text.read(text), TYPES)
     assert found in (asked, f"({asked})")
+
+
+@pytest.mark.parametrize(("column", "value"), [("birthdate", "soon"), ("lastname", None)])
+def test_a_value_that_the_column_cannot_have_is_not_asked_for(column: str, value: Value) -> None:
+    operator = Operator.BEFORE if column == "birthdate" else Operator.EQUALS
+    assert condition(Condition(column, operator, value), TYPES) is None
 
 
 def test_what_cannot_be_asked_widens_all_and_spoils_any() -> None:
