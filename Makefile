@@ -37,8 +37,12 @@ check: test
 unit: install ## The tests, but for those of the next line
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(RULES))
 
+# These two say what they have to say in one piece: the other tests write meanwhile.
 rules: install ## The tests of the rules, which need no server; they must take every branch
-	@$(BIN)/pytest $(RULES) --cov --cov-report=term-missing
+	@said="$$($(BIN)/pytest $(RULES) --cov --cov-report=term-missing)"; ended=$$?; echo "$$said"; exit $$ended
+
+types: install ## mypy, strict
+	@said="$$($(BIN)/mypy)"; ended=$$?; echo "$$said"; exit $$ended
 
 simulate: install ## A long run of the protocol's simulation: 200,000 histories, and a resync of 100,000 contacts
 	@$(BIN)/python -m tests.simulation.many 200000
@@ -53,9 +57,6 @@ bench: install ## Ratios against a bare loop that sends the same requests; takes
 lint: install ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-
-types: install ## mypy, strict
-	@said="$$($(BIN)/mypy)"; ended=$$?; echo "$$said"; exit $$ended  # in one piece: the tests write meanwhile
 
 contracts: install ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-cache
