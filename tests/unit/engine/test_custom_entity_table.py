@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from shared.domain.change import Why
 from shared.domain.ledger import Absent, Unknown
-from shared.domain.mapping import Mappings
+from shared.domain.mapping import Mappings, WhenFilteredOut
 from tests.unit.engine.conftest import Lines
 from tests.unit.engine.small_garage import (
     DEALER,
@@ -69,6 +70,24 @@ async def test_a_child_that_waits_for_something_further_up_says_so(lines: Lines)
     assert garage.hinted(VEHICLE) == 1
     await garage.arrive(VEHICLE)
     assert garage.hinted(VISIT) == 1
+
+
+async def test_what_would_be_hidden_two_levels_below_goes_first_and_what_hides_it_next(lines: Lines) -> None:
+    """Campaign deletes a vehicle with its contact, but only hides the visit of that vehicle."""
+    garage = Garage()
+    garage.hides_visits()
+    contact = replace(garage.pairs.contact, when_filtered_out=WhenFilteredOut.DELETE)
+    garage.pairs = Mappings(contact, garage.pairs.entities)
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    garage.row(PERSON, active=False)
+    ended = []
+    for record in (PERSON, VEHICLE, VISIT, VEHICLE, PERSON):
+        await garage.told(record)
+        ended.append((lines("decision")[-1]["reason"], garage.shelf.calls.count("DELETE")))
+    waits, parts = ("children_first", 0), ("parent_missing", 1)
+    assert ended == [waits, waits, parts, parts, ("written", 1)]
+    assert (garage.hinted(VEHICLE), garage.hinted(VISIT)) == (1, 1), "the same hint twice is one"
+    assert not garage.shelf.kept
 
 
 @situation("A new vehicle; its contact is in Campaign")
