@@ -173,8 +173,15 @@ class Kin:
         Below a row that is only kept out nobody else announces that. Claimed and in doubt, the row is one that will not
         come, so that whoever hangs on it goes by itself. Raises Retry.
         """
-        if self.mappings.leaves_hidden(self.record.table) and self._patient():
+        if self.mappings.leaves_hidden(self.record.table) and (self._patient() or await self._untold()):
             self._wait_for(await self._hint_each(self._descendants(self.record), f"hidden-{self._minute()}"))
+
+    async def _untold(self) -> bool:
+        """Whether somebody below does not know yet: after an outage of Campaign the time is over before it began."""
+        async for row in self._below(self.record):
+            if isinstance(row.state, Present):
+                return True
+        return False
 
     def _wait_for(self, left: int) -> None:
         if left:
@@ -224,14 +231,18 @@ class Kin:
 
     async def _descendants(self, parent: RecordKey) -> AsyncIterator[RecordKey]:
         """Those below that one that may have been in Campaign; from now on the ledger does not know."""
+        async for row in self._below(parent):
+            await self._doubt(row)
+            yield row.key
+
+    async def _below(self, parent: RecordKey) -> AsyncIterator[LedgerRow]:
         if not self.mappings.has_children(parent.table):
             return
         async for child in self.ports.family.children(parent):
             row = await self.ports.ledger.get(child)
             if parent in row.parents and not isinstance(row.state, Absent):
-                await self._doubt(row)
-                yield child
-                async for below in self._descendants(child):
+                yield row
+                async for below in self._below(child):
                     yield below
 
     async def _doubt(self, row: LedgerRow) -> None:

@@ -235,11 +235,11 @@ async def _(garage: Garage) -> None:
     assert isinstance(garage.ledger(VISIT).state, Unknown), "doubted"
 
 
-async def lost_its_contact_before_its_visit(garage: Garage) -> None:
+async def lost_its_contact_before_its_visit(garage: Garage, age: timedelta = timedelta(0)) -> None:
     garage.hides_visits()
     await garage.arrive(PERSON, VEHICLE, VISIT)
     garage.row(VEHICLE, owner=None)
-    await garage.told(VEHICLE)
+    await garage.told(VEHICLE, age=age)
 
 
 @situation(
@@ -269,6 +269,12 @@ async def _(garage: Garage) -> None:
 async def _(garage: Garage) -> None:
     await lost_its_contact_before_its_visit(garage)
     await garage.told(VEHICLE, age=timedelta(minutes=6))
+
+
+@situation("A vehicle lost its contact an hour ago, in an outage; its visit, which would be hidden, is hinted")
+async def _(garage: Garage) -> None:
+    await lost_its_contact_before_its_visit(garage, age=timedelta(hours=1))
+    assert garage.hinted(VISIT)
 
 
 @situation("A visit was deleted")
