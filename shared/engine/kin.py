@@ -105,8 +105,7 @@ class Kin:
 
     async def _at_rest(self, parent: RecordKey) -> LedgerRow:
         row = await self.ports.ledger.get(parent)
-        if self._claimed(row):
-            raise Retry(Reason.PARENT_BUSY, str(parent), after_s=self._soon_s())
+        self._give_way(row, Reason.PARENT_BUSY)
         return row
 
     async def _why_missing(self, parent: RecordKey) -> str:
@@ -208,8 +207,7 @@ class Kin:
             return
         async for child in self.ports.family.children(parent):
             row = await self.ports.ledger.get(child)
-            if self._claimed(row):
-                raise Retry(Reason.CHILD_BUSY, str(child), after_s=self._soon_s())
+            self._give_way(row, Reason.CHILD_BUSY)
             if parent in row.parents:
                 await self._no_descendant_at_work(child)
 
@@ -271,6 +269,13 @@ class Kin:
 
     def _minute(self) -> int:
         return int(self.ports.clock.now().timestamp() // 60)
+
+    def _give_way(self, row: LedgerRow, reason: Reason) -> None:
+        """As a turn does on its own row (step 2): seldom while a claim lasts long, for many may wait. Raises Retry."""
+        now = self.ports.clock.now()
+        if row.claim is not None and row.claim.until > now:
+            wait_s = row.claim.look_again_s(now, self.hint.attempt) + self._soon_s()
+            raise Retry(reason, str(row.key), after_s=wait_s)
 
     def _claimed(self, row: LedgerRow) -> bool:
         return row.claim is not None and row.claim.until > self.ports.clock.now()

@@ -14,7 +14,7 @@ from shared.domain.filters import Condition, Operator
 from shared.domain.ledger import Absent, LedgerRow, Present
 from shared.domain.mapping import DeleteMode
 from shared.engine.alignment import Turn
-from shared.engine.kin import CHILDREN_FIRST, Kin
+from shared.engine.kin import Kin
 from shared.flows.contact import Situation
 from tests.simulation.faults import Fault, Scripted
 from tests.simulation.kin_world import CONTACT, VEHICLE, VISIT, KinWorld, Variant
@@ -285,10 +285,6 @@ async def no_orphans(_self: Turn, s: Situation) -> Situation:
     return s
 
 
-def for_two_minutes(self: Kin) -> bool:
-    return self.ports.clock.now() - self.hint.first_seen <= CHILDREN_FIRST
-
-
 AT_REST, NO_DESCENDANT, DOUBT = Kin.at_rest, Kin._no_descendant_at_work, Kin._doubt
 RULES = {
     "a child waits for its parent": Rule((Kin, "_await_parents", nothing), child_announced_first),
@@ -306,9 +302,6 @@ RULES = {
         (Kin, "at_rest", all_there), child_goes_while_its_parent_goes
     ),
     "children go before their parent": Rule((Kin, "_children_first", nothing), parent_waits_for_its_children),
-    "and outlast a worker that died on one of them": Rule(
-        (Kin, "_patient", for_two_minutes), moved_by_a_worker_that_dies
-    ),
     "and do not hint each at every look": Rule(
         (Kin, "_minute", lambda self: int(self.ports.clock.now().timestamp() // 10)), looks_after_a_worker_that_dies
     ),

@@ -90,6 +90,28 @@ async def test_what_would_be_hidden_two_levels_below_goes_first_and_what_hides_i
     assert not garage.shelf.kept
 
 
+async def test_a_parent_waits_longer_than_a_worker_that_died_on_a_child_holds_its_claim(lines: Lines) -> None:
+    garage = Garage()
+    await garage.arrive(PERSON, VEHICLE, VISIT)
+    del garage.rows[VEHICLE]
+    claim_s = garage.ports.timings.claim_s
+    for age_s, reason in ((claim_s + 60, "children_first"), (2 * claim_s + 1, "written")):
+        await garage.told(VEHICLE, Why.DELETE, age=timedelta(seconds=age_s), attempt=9)
+        assert lines("decision")[-1]["reason"] == reason
+
+
+async def test_who_waits_for_a_claimed_parent_looks_less_and_less_often(lines: Lines) -> None:
+    garage = Garage()
+    await garage.arrive(PERSON)
+    await garage.claim(PERSON, garage.known.clock.now() + timedelta(seconds=150))
+    waits = []
+    for attempt in (0, 3, 9):
+        await garage.told(VEHICLE, attempt=attempt)
+        waits.append(lines("decision")[-1]["again_in_s"])
+    first, later, last = waits
+    assert first < 10 < later < 25 < 150 < last
+
+
 @situation("A new vehicle; its contact is in Campaign")
 async def _(garage: Garage) -> None:
     await garage.arrive(PERSON, VEHICLE)
