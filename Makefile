@@ -34,7 +34,7 @@ test: install ## Everything that CI runs
 
 check: test
 
-unit: install ## The tests, but for those of the next line
+unit: install ## The tests, but for those of make rules
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(RULES))
 
 # These two say what they have to say in one piece: the other tests write meanwhile.

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from shared.domain.back_off import back_off_s
 from shared.domain.change import Hint, RecordKey, Source, Why
-from shared.domain.ledger import Absent, LedgerRow, Present, Unknown
+from shared.domain.ledger import Absent, Claim, LedgerRow, Present, Unknown
 from shared.domain.mapping import Desired, Mappings
 from shared.engine.lanes import send_hints
 from shared.engine.reading import read_row
@@ -123,7 +123,7 @@ class Kin:
         """
         for parent in sorted(parents):
             row = await self.ports.ledger.get(parent)
-            if isinstance(row.state, Present) or self._claimed(row):
+            if isinstance(row.state, Present) or self._live_claim(row) is not None:
                 continue
             why, above = await self._why_not(parent)
             if why is not None:
@@ -272,13 +272,12 @@ class Kin:
 
     def _give_way(self, row: LedgerRow, reason: Reason) -> None:
         """As a turn does on its own row (step 2): seldom while a claim lasts long, for many may wait. Raises Retry."""
-        now = self.ports.clock.now()
-        if row.claim is not None and row.claim.until > now:
-            wait_s = row.claim.look_again_s(now, self.hint.attempt) + self._soon_s()
+        if (claim := self._live_claim(row)) is not None:
+            wait_s = claim.look_again_s(self.ports.clock.now(), self.hint.attempt) + self._soon_s()
             raise Retry(reason, str(row.key), after_s=wait_s)
 
-    def _claimed(self, row: LedgerRow) -> bool:
-        return row.claim is not None and row.claim.until > self.ports.clock.now()
+    def _live_claim(self, row: LedgerRow) -> Claim | None:
+        return row.claim if row.claim is not None and row.claim.until > self.ports.clock.now() else None
 
     def _soon_s(self) -> float:
         return self.ports.random.uniform(1, 5)
